@@ -1,0 +1,97 @@
+//! A copy of a live store in another directory.
+//!
+//! The copy is built beside its final place from one snapshot of the base, made durable, and only then
+//! renamed, so that a directory with the backup's name is always a complete store.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::{Base, Batch};
+use crate::codec::{FORMAT, Meta};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::recovery::create_directory;
+use crate::session::SessionId;
+use crate::sweep::{Change, ChangeKind};
+
+/// How many sessions one transaction of the copy holds.
+const SESSIONS_PER_COMMIT: usize = 20_000;
+
+/// Copies what the base has into `directory`. Everything that has to be in the copy is in the base.
+pub(crate) fn backup(engine: &Engine, directory: &Path) -> Result<()> {
+    let partial = partial_path(directory)?;
+    let failed = |error| Error::io("create the backup", directory, error);
+    create_directory(engine.storage.as_ref(), &partial)?;
+    let copied = copy(engine, &partial);
+    let finished = copied.and_then(|()| {
+        engine.storage.sync_dir(&partial).map_err(failed)?;
+        engine.storage.rename(&partial, directory).map_err(failed)?;
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        engine.storage.sync_dir(parent).map_err(failed)
+    });
+    if finished.is_err() {
+        remove(engine, &partial);
+    }
+    finished
+}
+
+fn copy(engine: &Engine, partial: &Path) -> Result<()> {
+    // Numbers go on above everything the copied sessions carry.
+    let covered = engine.sequencer.last();
+    let meta = Meta {
+        format: FORMAT,
+        run: 0,
+        start_segment: 0,
+        recovered_frames: 0,
+        first_number: covered + 1,
+        covered,
+        cleared: 0,
+    };
+    let copy = Base::create(&engine.storage, partial, engine.options.base_cache_bytes, &meta)?;
+    let cleared = engine.table.clear_applied();
+    engine.base.each_page(SESSIONS_PER_COMMIT, &mut |page| {
+        let mut changes = Vec::with_capacity(page.len());
+        for (id, session) in page {
+            let stored = session?;
+            if stored.version > cleared {
+                changes.push(whole(id, stored));
+            }
+        }
+        copy.commit(&Batch { changes: &changes, ..Batch::default() }).map(drop)
+    })?;
+    copy.close();
+    Ok(())
+}
+
+fn whole(id: SessionId, stored: crate::base::StoredSession) -> Change {
+    let kind = ChangeKind::Whole {
+        payload: stored.payload,
+        created_at: stored.created_at,
+        expires_at: stored.expires_at,
+        version: stored.version,
+    };
+    Change { id, changed: stored.version, index_at: None, kind }
+}
+
+/// Beside the final place, so that the rename stays on one disk.
+fn partial_path(directory: &Path) -> Result<PathBuf> {
+    let Some(name) = directory.file_name() else {
+        let reason = format!("{} has no name of its own", directory.display());
+        return Err(Error::InvalidArgument { what: "directory", reason });
+    };
+    let mut partial = std::ffi::OsString::from(".");
+    partial.push(name);
+    partial.push(format!(".partial-{}", std::process::id()));
+    Ok(directory.with_file_name(partial))
+}
+
+/// Takes back a copy that did not come about; what cannot be removed is only in the way.
+fn remove(engine: &Engine, partial: &Path) {
+    for name in engine.storage.list(partial).unwrap_or_default() {
+        if let Err(error) = engine.storage.remove_file(&partial.join(name)) {
+            tracing::warn!(%error, path = %partial.display(), "an unfinished backup could not be removed");
+        }
+    }
+    if let Err(error) = engine.storage.remove_dir(partial) {
+        tracing::warn!(%error, path = %partial.display(), "an unfinished backup could not be removed");
+    }
+}

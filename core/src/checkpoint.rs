@@ -1,0 +1,150 @@
+//! Checkpoints: what changed moves from table and log into the base, then the log's segments are free again.
+//!
+//! A checkpoint never runs ahead of the log. It fixes the position P that it will cover while no number can
+//! be taken, captures every dirty entry, waits until the log is durable through the highest number
+//! captured, and only then commits: big, sorted by id, in chunks of which only the last says "covered
+//! through P". Replaying what a chunk has already brought into the base does no harm, since the log still
+//! has everything from P on.
+
+use crate::base::{Base, Batch, Committed};
+use crate::codec::Meta;
+use crate::error::{Error, Result};
+use crate::lookup::look_up_now;
+use crate::progress::Need;
+use crate::sequencer::Sequencer;
+use crate::sweep::Change;
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// A checkpoint between capturing and committing.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// Sorted by id.
+    changes: Vec<Change>,
+    /// Everything up to this number is in the base once the checkpoint is committed.
+    pub(crate) covered: u64,
+    /// The log has to be durable up to this number before anything is committed.
+    pub(crate) durable_first: u64,
+    /// The last `clear` that the captured changes come after.
+    cleared: u64,
+}
+
+/// A transaction holds about this many bytes of changes.
+const CHUNK_BYTES: u64 = 32 * 1024 * 1024;
+
+impl Checkpoint {
+    /// Fixes P and captures what changed.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupted`]: the base could not be asked about a session that was written
+    /// without being in memory. Nothing is lost; the next checkpoint tries again.
+    pub(crate) fn begin(table: &Table, base: &Base, sequencer: &Sequencer, now: Timestamp) -> Result<Self> {
+        let covered = sequencer.last();
+        let mut changes = Vec::new();
+        let mut failure = None;
+        for ids in table.begin_sweep() {
+            if failure.is_some() {
+                table.not_captured(&ids);
+                continue;
+            }
+            let unresolved = table.capture(&ids, &mut changes);
+            for id in &unresolved {
+                look_up_now(table, base, id, now, Need::Durable);
+            }
+            let still_unresolved = table.capture(&unresolved, &mut changes);
+            if let Some(id) = still_unresolved.first() {
+                let what = "a session could not be looked up for a checkpoint".to_owned();
+                failure = base.get(id).err().or(Some(Error::Internal { what }));
+                table.not_captured(&still_unresolved);
+            }
+        }
+        // Read after the sweep: whatever of it came before this clear is void, whatever came after is in it.
+        let cleared = table.cleared();
+        let mut checkpoint = Self { changes, covered, durable_first: covered.max(cleared), cleared };
+        if let Some(error) = failure {
+            checkpoint.abandon(table);
+            return Err(error);
+        }
+        checkpoint.changes.retain(|change| change.changed > cleared || change.changed == 0);
+        checkpoint.changes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let highest = checkpoint.changes.iter().map(|change| change.changed).max().unwrap_or_default();
+        checkpoint.durable_first = checkpoint.durable_first.max(highest);
+        Ok(checkpoint)
+    }
+
+    /// Commits what was captured. `meta` is what the base will say once all of it is there.
+    ///
+    /// Returns the number of sessions, and the records that were found damaged on the way.
+    ///
+    /// # Errors
+    /// As [`Base::commit`]; what was not committed is given back to the table.
+    pub(crate) fn commit(
+        mut self,
+        table: &Table,
+        base: &Base,
+        before: &Meta,
+        meta: Meta,
+        now: Timestamp,
+    ) -> Result<(u64, Vec<Error>)> {
+        let mut clear = self.cleared > table.clear_applied();
+        let mut damaged = Vec::new();
+        let mut sessions = 0;
+        let mut rest = self.changes.as_slice();
+        loop {
+            let (chunk, behind) = rest.split_at(chunk_len(rest));
+            let is_last = behind.is_empty();
+            // A base that was emptied in an earlier chunk has to say so with it.
+            let cleared_meta = clear.then_some(Meta { cleared: self.cleared, ..*before });
+            let chunk_meta = if is_last {
+                Some(Meta { cleared: self.cleared, covered: self.covered, ..meta })
+            } else {
+                cleared_meta
+            };
+            let batch = Batch { changes: chunk, meta: chunk_meta, clear, now, ..Batch::default() };
+            let committed = match base.commit(&batch) {
+                Ok(committed) => committed,
+                Err(error) => {
+                    let uncommitted = self.changes.len() - rest.len();
+                    self.changes.drain(..uncommitted);
+                    self.abandon(table);
+                    return Err(error);
+                }
+            };
+            if clear {
+                table.clear_was_applied(self.cleared);
+                clear = false;
+            }
+            sessions += crate::numbers::to_u64(chunk.len());
+            for (change, committed) in chunk.iter().zip(committed) {
+                table.committed(change, &committed, self.cleared);
+                if let Committed::Damaged(error) = committed {
+                    damaged.push(error);
+                }
+            }
+            rest = behind;
+            if is_last {
+                break;
+            }
+        }
+        table.end_sweep();
+        Ok((sessions, damaged))
+    }
+
+    /// Gives everything captured back to the table.
+    pub(crate) fn abandon(&mut self, table: &Table) {
+        for change in self.changes.drain(..) {
+            table.not_committed(&change);
+        }
+        table.end_sweep();
+    }
+}
+
+/// How many of the changes make up the next transaction.
+fn chunk_len(changes: &[Change]) -> usize {
+    let mut bytes = 0;
+    let full = changes.iter().position(|change| {
+        bytes += change.bytes();
+        bytes > CHUNK_BYTES
+    });
+    full.map_or(changes.len(), |full| full.max(1))
+}

@@ -1,0 +1,262 @@
+//! What operations, records and the base's meta record look like as bytes: the only user of bincode.
+//!
+//! Encoding is bincode's standard configuration (little-endian, variable-length integers), spelt out in
+//! `docs/format.md`. Decoding is bounded in size, borrows payloads from its input, and answers bytes that
+//! it does not understand with [`Malformed`], never with a panic or a large allocation.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::{BorrowDecode, Decode, Encode};
+
+use crate::numbers::u32_at;
+use crate::options::Options;
+use crate::session::SessionId;
+use crate::time::Timestamp;
+
+/// The largest thing decoded: the largest payload, its id and its header.
+const DECODE_BYTES_MAX: usize = 17 * 1024 * 1024;
+const _: () = assert!(Options::PAYLOAD_BYTES_LIMIT < DECODE_BYTES_MAX as u64 - 1024 * 1024 / 2);
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<DECODE_BYTES_MAX>> =
+    bincode::config::standard().with_limit::<DECODE_BYTES_MAX>();
+
+/// Bytes that are not what they should be; the text says what did not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// When a session that is being set came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Created {
+    /// At this time.
+    At(u64),
+    /// When the session that the base has was created, if it was still alive at this time; else at it.
+    Inherited(u64),
+}
+
+/// One operation as the log keeps it. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+pub(crate) enum Operation<'a> {
+    Set { id: &'a [u8], created: Created, expires_at: u64, payload: &'a [u8] },
+    Touch { id: &'a [u8], expires_at: u64 },
+    Destroy { id: &'a [u8] },
+    Clear,
+}
+
+/// Appends an operation with its distance from the frame's first number.
+pub(crate) fn encode_operation(
+    number_offset: u64,
+    operation: &Operation<'_>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    encode(&(number_offset, operation), bytes)
+}
+
+/// Reads one operation and its distance from the frame's first number, and how many bytes they took.
+pub(crate) fn decode_operation(bytes: &[u8]) -> Result<(u64, Operation<'_>, usize), Malformed> {
+    let ((number_offset, operation), len) = bincode::borrow_decode_from_slice(bytes, CONFIG).map_err(malformed)?;
+    if let Operation::Set { id, .. } | Operation::Touch { id, .. } | Operation::Destroy { id } = operation
+        && (id.is_empty() || id.len() > SessionId::LEN_MAX)
+    {
+        return Err(Malformed(format!("an id has {} bytes", id.len())));
+    }
+    Ok((number_offset, operation, len))
+}
+
+/// The head of a session's record in the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct RecordHeader {
+    /// [`RECORD_FORMAT`].
+    format: u8,
+    pub(crate) created_at: u64,
+    pub(crate) expires_at: u64,
+    /// The latest expiry any touch may set; 0: none. Reserved: always 0 in this format.
+    deadline: u64,
+    pub(crate) version: u64,
+    /// The time under which the expiry index has this session.
+    pub(crate) index_at: u64,
+    /// Reserved: always 0 in this format.
+    flags: u8,
+}
+
+const RECORD_FORMAT: u8 = 1;
+const CHECKSUM_BYTES: usize = 4;
+
+/// A record taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) version: u64,
+    pub(crate) index_at: Timestamp,
+    pub(crate) payload: &'a [u8],
+}
+
+/// The record for the base: checksum over id, header and payload; then header, then payload.
+pub(crate) fn encode_record(id: &SessionId, record: &Record<'_>, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    bytes.clear();
+    bytes.extend_from_slice(&[0; CHECKSUM_BYTES]);
+    let header = RecordHeader {
+        format: RECORD_FORMAT,
+        created_at: record.created_at.as_millis(),
+        expires_at: record.expires_at.as_millis(),
+        deadline: 0,
+        version: record.version,
+        index_at: record.index_at.as_millis(),
+        flags: 0,
+    };
+    encode(&header, bytes)?;
+    bytes.extend_from_slice(record.payload);
+    let checksum = record_checksum(id, bytes);
+    if let Some(place) = bytes.get_mut(..CHECKSUM_BYTES) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+    Ok(())
+}
+
+/// Takes a record apart after verifying that it is whole and belongs to `id`.
+pub(crate) fn decode_record<'a>(id: &SessionId, bytes: &'a [u8]) -> Result<Record<'a>, Malformed> {
+    if u32_at(bytes, 0) != Some(record_checksum(id, bytes)) {
+        return Err(Malformed("its checksum does not match".to_owned()));
+    }
+    let body = bytes.get(CHECKSUM_BYTES..).unwrap_or_default();
+    let (header, len): (RecordHeader, usize) = bincode::decode_from_slice(body, CONFIG).map_err(malformed)?;
+    if header.format != RECORD_FORMAT || header.flags != 0 || header.deadline != 0 {
+        return Err(Malformed(format!("its format {} is not known", header.format)));
+    }
+    Ok(Record {
+        created_at: Timestamp::from_millis(header.created_at),
+        expires_at: Timestamp::from_millis(header.expires_at),
+        version: header.version,
+        index_at: Timestamp::from_millis(header.index_at),
+        payload: body.get(len..).unwrap_or_default(),
+    })
+}
+
+/// The id's length goes in before the id, so that no byte can move from the id into the header.
+fn record_checksum(id: &SessionId, record: &[u8]) -> u32 {
+    let id = id.as_bytes();
+    let seed = u32::try_from(id.len()).unwrap_or(u32::MAX);
+    crc32c::crc32c_append(crc32c::crc32c_append(seed, id), record.get(CHECKSUM_BYTES..).unwrap_or_default())
+}
+
+/// What the base knows about the store as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Meta {
+    /// The format of the whole directory.
+    pub(crate) format: u32,
+    /// The log run that goes on from this base: the number of its first segment; 0: there is no log yet.
+    pub(crate) run: u64,
+    /// The segment at which a replay has to begin.
+    pub(crate) start_segment: u64,
+    /// How many frames of recovered operations the run begins with.
+    pub(crate) recovered_frames: u64,
+    /// The first number given in the run.
+    pub(crate) first_number: u64,
+    /// Every operation up to this number is in the base.
+    pub(crate) covered: u64,
+    /// Records with a version up to this number were cleared.
+    pub(crate) cleared: u64,
+}
+
+/// The format this version writes, and the newest it reads.
+pub(crate) const FORMAT: u32 = 1;
+
+pub(crate) fn encode_meta(meta: &Meta) -> Result<Vec<u8>, Malformed> {
+    let mut bytes = vec![0; CHECKSUM_BYTES];
+    encode(meta, &mut bytes)?;
+    let checksum = crc32c::crc32c(bytes.get(CHECKSUM_BYTES..).unwrap_or_default());
+    if let Some(place) = bytes.get_mut(..CHECKSUM_BYTES) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Malformed> {
+    let body = bytes.get(CHECKSUM_BYTES..).unwrap_or_default();
+    if u32_at(bytes, 0) != Some(crc32c::crc32c(body)) {
+        return Err(Malformed("the meta record's checksum does not match".to_owned()));
+    }
+    bincode::decode_from_slice(body, CONFIG).map(|(meta, _)| meta).map_err(malformed)
+}
+
+fn encode(value: &impl Encode, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
+    bincode::encode_into_std_write(value, bytes, CONFIG).map(drop).map_err(|error| Malformed(error.to_string()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]
+fn malformed(error: bincode::error::DecodeError) -> Malformed {
+    Malformed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(bytes: &[u8]) -> SessionId {
+        SessionId::new(bytes).unwrap()
+    }
+
+    fn sample(payload: &[u8]) -> Record<'_> {
+        Record {
+            created_at: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(1_700_000_000_000),
+            version: 77,
+            index_at: Timestamp::from_millis(1_600_000_000_000),
+            payload,
+        }
+    }
+
+    #[test]
+    fn operations_come_back_as_they_were() {
+        let operations = [
+            Operation::Set { id: b"a", created: Created::Inherited(5), expires_at: u64::MAX, payload: &[0; 300] },
+            Operation::Touch { id: &[255; 256], expires_at: 9 },
+            Operation::Destroy { id: b"\0" },
+            Operation::Clear,
+        ];
+        let mut bytes = Vec::new();
+        for (offset, operation) in operations.iter().enumerate() {
+            encode_operation(offset as u64, operation, &mut bytes).unwrap();
+        }
+        let mut rest = bytes.as_slice();
+        for (offset, operation) in operations.iter().enumerate() {
+            let (read_offset, read, len) = decode_operation(rest).unwrap();
+            assert_eq!((read_offset, &read), (offset as u64, operation));
+            rest = &rest[len..];
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn every_changed_bit_of_a_record_is_noticed() {
+        let mut bytes = Vec::new();
+        encode_record(&id(b"abc"), &sample(b"payload"), &mut bytes).unwrap();
+        assert_eq!(decode_record(&id(b"abc"), &bytes).unwrap(), sample(b"payload"));
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode_record(&id(b"abc"), &damaged).is_err(), "bit {bit}");
+        }
+        for len in 0..bytes.len() {
+            assert!(decode_record(&id(b"abc"), &bytes[..len]).is_err(), "cut to {len}");
+        }
+    }
+
+    #[test]
+    fn a_record_under_another_id_is_refused() {
+        let mut bytes = Vec::new();
+        encode_record(&id(b"alice"), &sample(b"her cart"), &mut bytes).unwrap();
+        assert!(decode_record(&id(b"mallory"), &bytes).is_err());
+    }
+
+    #[test]
+    fn malformed_operations_are_errors() {
+        assert!(decode_operation(&[]).is_err());
+        let mut bytes = Vec::new();
+        encode(&(0u64, Operation::Destroy { id: &[1; 257] }), &mut bytes).unwrap();
+        assert!(decode_operation(&bytes).is_err(), "an id that is too long");
+        for seed in 0..10_000u64 {
+            let noise = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes();
+            let _ = decode_operation(&noise);
+        }
+    }
+}

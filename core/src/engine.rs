@@ -1,0 +1,248 @@
+//! The engine: one open store, all its parts, and the steps that drive them.
+//!
+//! Everything the store does in the background is a step function here; [`crate::threads`] calls them in
+//! loops, the simulation calls them one by one. Operations of handles come in through [`crate::store`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use parking_lot::{Mutex, RwLock};
+
+use crate::base::Base;
+use crate::clock::TimeKeeper;
+use crate::committer::{self, Committer};
+use crate::error::{Error, Result};
+use crate::events::{Observers, Tasks};
+use crate::health::Health;
+use crate::log::Log;
+use crate::lookup::{look_up, look_up_now};
+use crate::maintenance::{self, Doorbell, Maintenance};
+use crate::options::{Durability, Options};
+use crate::progress::{Need, Progress};
+use crate::sequencer::{Sequencer, Urgency};
+use crate::shard::Job;
+use crate::stats::Counters;
+use crate::storage::{Storage, StorageLock};
+use crate::table::{Table, WriteContext};
+
+/// An open store.
+pub(crate) struct Engine {
+    pub(crate) options: Options,
+    /// The store's directory, the one name it has in this process.
+    pub(crate) path: PathBuf,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) time: TimeKeeper,
+    pub(crate) table: Table,
+    pub(crate) base: Base,
+    pub(crate) log: Arc<Log>,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) observers: Observers,
+    pub(crate) tasks: Tasks,
+    pub(crate) jobs: (Sender<Job>, Receiver<Job>),
+    pub(crate) doorbell: Doorbell,
+    /// Whether maintenance was rung for a checkpoint since it last looked.
+    pub(crate) checkpoint_rung: AtomicBool,
+    /// Held for writing while maintenance changes the base, for reading by who compares it with the table.
+    pub(crate) base_gate: RwLock<()>,
+    pub(crate) committer: Mutex<Committer>,
+    pub(crate) maintenance: Mutex<Maintenance>,
+    pub(crate) lock: Mutex<Option<Box<dyn StorageLock>>>,
+    pub(crate) process_id: u32,
+    pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+}
+
+/// Acknowledgements are delayed from this share of a full log or a full dirty budget on, in percent.
+const DELAY_FROM_PERCENT: u64 = 75;
+/// The delay of each batch at a full log, growing with the square of the share beyond the start.
+const DELAY_AT_FULL: Duration = Duration::from_millis(20);
+/// The longest delay of a batch.
+const DELAY_MAX: Duration = Duration::from_millis(100);
+/// A checkpoint begins at this share, in percent.
+const CHECKPOINT_FROM_PERCENT: u64 = 50;
+
+impl Engine {
+    pub(crate) fn closed_error(&self) -> Error {
+        Error::Closed { path: self.path.clone() }
+    }
+
+    /// Refuses what comes from a process that was forked off: the store's threads are not in it.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.is_forked() { Err(Error::Forked { path: self.path.clone() }) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.process_id
+    }
+
+    /// How a write has to reach the disk, and what its caller waits for.
+    pub(crate) fn write_context(&self) -> (WriteContext, Need) {
+        let (urgency, need) = match self.options.durability {
+            Durability::Fsync => (Urgency::Durable, Need::Durable),
+            Durability::Write => (Urgency::Written, Need::Written),
+            // Back-pressure: once the disk falls behind, even these wait until they are in the log.
+            Durability::Async if self.delay().is_some() => (Urgency::Lazy, Need::Written),
+            Durability::Async => (Urgency::Lazy, Need::Nothing),
+        };
+        let context = WriteContext {
+            now: self.time.now(),
+            now_millis: self.time.monotonic_millis(),
+            urgency,
+            unlogged_touches: self.overload().is_some() || self.health.check_write().is_err(),
+        };
+        (context, need)
+    }
+
+    /// What a touch that moves expiry earlier waits for.
+    pub(crate) const fn need(&self) -> Need {
+        match self.options.durability {
+            Durability::Fsync => Need::Durable,
+            Durability::Write => Need::Written,
+            Durability::Async => Need::Nothing,
+        }
+    }
+
+    /// Far more waits for the disk than was budgeted for.
+    pub(crate) fn overload(&self) -> Option<Error> {
+        let dirty_bytes = self.table.budget.pinned();
+        let queued_bytes = self.sequencer.queued_bytes();
+        let over =
+            dirty_bytes > self.options.dirty_bytes.saturating_mul(2) || queued_bytes > self.log.queued_bytes_max();
+        over.then_some(Error::Overloaded { dirty_bytes: dirty_bytes.max(queued_bytes) })
+    }
+
+    /// How full the log or the dirty budget is, whichever is fuller, in percent.
+    fn pressure_percent(&self) -> u64 {
+        let usage = self.log.usage();
+        let dirty = self.table.budget.pinned() + self.sequencer.queued_bytes();
+        let of_log = usage.used * 100 / usage.used_max.max(1);
+        let of_budget = dirty * 100 / self.options.dirty_bytes.max(1);
+        of_log.max(of_budget)
+    }
+
+    /// Whether it is time for a checkpoint, whatever its age.
+    pub(crate) fn checkpoint_presses(&self) -> bool {
+        self.pressure_percent() >= CHECKPOINT_FROM_PERCENT
+    }
+
+    /// How long acknowledgements are to be held back: longer and longer, never stopped in one step.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        let beyond = self.pressure_percent().checked_sub(DELAY_FROM_PERCENT).filter(|beyond| *beyond > 0)?;
+        let share = u32::try_from(beyond).unwrap_or(u32::MAX);
+        let whole = u32::try_from(100 - DELAY_FROM_PERCENT).unwrap_or(u32::MAX);
+        let delay = DELAY_AT_FULL.saturating_mul(share.saturating_mul(share)) / (whole * whole);
+        Some(delay.min(DELAY_MAX))
+    }
+
+    /// One round of the committer, and what follows from how full the log is now.
+    pub(crate) fn step_committer(&self) -> committer::Next {
+        let next = self.committer.lock().step(self.time.monotonic_millis());
+        if self.checkpoint_presses() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
+            self.doorbell.ring();
+        }
+        next
+    }
+
+    /// One step of maintenance.
+    pub(crate) fn step_maintenance(&self) -> maintenance::Next {
+        self.maintenance.lock().step(self)
+    }
+
+    /// One job of the readers. Returns whether there will be more.
+    pub(crate) fn run_job(&self, job: &Job) -> bool {
+        match job {
+            Job::LookUp(job) => look_up(&self.table, &self.base, job, self.time.now(), self.need()),
+            Job::Settle => self.settle(),
+            Job::End => return false,
+        }
+        true
+    }
+
+    /// Looks up every session that was written without being in memory.
+    pub(crate) fn settle(&self) {
+        for id in self.table.unresolved() {
+            look_up_now(&self.table, &self.base, &id, self.time.now(), self.need());
+        }
+    }
+
+    /// The number of living sessions.
+    pub(crate) fn len(&self) -> Result<u64> {
+        self.settle();
+        let _gate = self.base_gate.read();
+        let now = self.time.now();
+        let mut expired_in_base = Vec::new();
+        if !self.table.clear_pending() {
+            loop {
+                let last = expired_in_base.last().map(|due: &crate::base::DueEntry| (due.index_at, due.id.clone()));
+                let due = self.base.due(crate::time::Timestamp::MIN, last.as_ref(), now, DUE_PER_READ)?;
+                let is_last = due.len() < DUE_PER_READ;
+                expired_in_base.extend(due);
+                if is_last {
+                    break;
+                }
+            }
+        }
+        let expired = self.table.count_expired(&expired_in_base, now);
+        Ok(self.table.living().saturating_sub(expired))
+    }
+
+    /// Has everything that was called before durable in the log.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let last = self.sequencer.last();
+        self.sequencer.sync_through(last, false);
+        self.progress.wait_durable(last)
+    }
+
+    /// Ends everything. With `checkpoint` the base takes over what the log has, so that the next open has
+    /// nothing to replay; without, everything is only made durable in the log.
+    pub(crate) fn shut_down(&self, checkpoint: bool) -> Result<()> {
+        let flushed = if let Some(error) = self.health.poisoned() {
+            Err(error)
+        } else if checkpoint {
+            let ticket = self.doorbell.ask_checkpoint();
+            self.doorbell.wait_checkpoint(ticket).map(drop)
+        } else {
+            Ok(())
+        };
+        let closed = self.closed_error();
+        self.health.close(closed.clone());
+        self.doorbell.close(&closed);
+        self.sequencer.close();
+        for _ in 0..crate::threads::READERS {
+            drop(self.jobs.0.send(Job::End));
+        }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        let mut completion = None;
+        for thread in threads {
+            if thread.thread().name() == Some(crate::threads::COMPLETION_NAME) {
+                completion = Some(thread);
+            } else {
+                drop(thread.join());
+            }
+        }
+        self.table.refuse_lookups(&closed);
+        // A failure that comes too late for anybody to see otherwise.
+        let unwritten = self.health.poisoned().map_or(Ok(()), Err);
+        let last = self.sequencer.last();
+        if self.progress.durable() < last {
+            self.progress.fail(unwritten.clone().err().unwrap_or_else(|| closed.clone()));
+        }
+        self.tasks.end();
+        if let Some(thread) = completion
+            && thread.thread().id() != std::thread::current().id()
+        {
+            drop(thread.join());
+        }
+        self.base.close();
+        *self.lock.lock() = None;
+        flushed.and(unwritten)
+    }
+}
+
+/// How many due index entries are read at once.
+const DUE_PER_READ: usize = 10_000;

@@ -1,0 +1,135 @@
+//! What the table knows about one session, and how that relates to the base.
+//!
+//! A clean entry equals the base's record and may be dropped at any time. A dirty one is the only place,
+//! besides the log, where its change is: it stays until a checkpoint has committed that very change.
+
+use crate::codec::Created;
+use crate::numbers::to_u64;
+use crate::session::{Payload, Session, SessionId, Version};
+use crate::time::Timestamp;
+
+/// One session in the table.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) content: Content,
+    pub(crate) base: InBase,
+    pub(crate) dirty: Dirty,
+    /// The number of the last operation on the session; 0 for a tombstone the reaper left.
+    pub(crate) changed: u64,
+    /// When the shard's due set or the base's expiry index will bring this session up; `None`: never.
+    pub(crate) filed_at: Option<Timestamp>,
+    /// Whether the shard's list of dirty ids has it.
+    pub(crate) listed: bool,
+    /// Whether the shard's ring for eviction has it.
+    pub(crate) ringed: bool,
+    /// Whether it was read since the ring last came by.
+    pub(crate) referenced: bool,
+}
+
+/// What a session is, as of its last operation.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A session, living or expired and not yet reaped.
+    Live(Live),
+    /// A replayed touch of a session that only the base has; void if the base does not have it.
+    Touched { expires_at: Timestamp },
+    /// A tombstone: there is no such session, whatever the base says.
+    Gone,
+}
+
+/// The content of a session.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// `None`: dropped to save memory, the base has it. Only for sessions that are clean or only touched.
+    pub(crate) payload: Option<Payload>,
+    /// Known, or to be inherited from what the base has.
+    pub(crate) created: Created,
+    /// The expiry that a replayed touch gave the base's session before this one was set.
+    pub(crate) touched_before: Option<Timestamp>,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) version: u64,
+}
+
+/// What the base holds for the session, as of the last commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InBase {
+    /// Not looked up yet.
+    Unknown,
+    /// Nothing that counts.
+    Absent,
+    /// A record, in the expiry index under this time.
+    Present { index_at: Timestamp },
+}
+
+/// What a checkpoint has to do for the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Dirty {
+    Clean,
+    /// Only the expiry differs from the base's.
+    Expiry,
+    /// All of it.
+    Whole,
+}
+
+/// Bytes of memory an entry accounts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Charge {
+    pub(crate) cached: u64,
+    pub(crate) pinned: u64,
+}
+
+/// Memory of an entry besides its payload: the map's slot, lists, allocator overhead. Measured, rounded up.
+const ENTRY_BYTES: u64 = 320;
+
+impl Entry {
+    /// A new entry that nothing is known of; the caller fills in its content.
+    pub(crate) const fn vacant() -> Self {
+        Self {
+            content: Content::Gone,
+            base: InBase::Unknown,
+            dirty: Dirty::Clean,
+            changed: 0,
+            filed_at: None,
+            listed: false,
+            ringed: false,
+            referenced: false,
+        }
+    }
+
+    pub(crate) const fn is_resolved(&self) -> bool {
+        !matches!(self.base, InBase::Unknown)
+    }
+
+    /// What the entry costs: dropped entries cost nothing, changed ones cannot be dropped.
+    pub(crate) fn charge(&self, id: &SessionId) -> Charge {
+        let entry = ENTRY_BYTES + to_u64(id.as_bytes().len());
+        let payload = match &self.content {
+            Content::Live(live) => to_u64(live.payload.as_ref().map_or(0, |payload| payload.len())),
+            _ => 0,
+        };
+        match self.dirty {
+            Dirty::Clean => Charge { cached: entry + payload, pinned: 0 },
+            Dirty::Expiry => Charge { cached: payload, pinned: entry },
+            Dirty::Whole => Charge { cached: 0, pinned: entry + payload },
+        }
+    }
+
+    /// The session, if all of it is known.
+    pub(crate) fn session(&self) -> Option<Session> {
+        match &self.content {
+            Content::Live(Live {
+                payload: Some(payload),
+                created: Created::At(created_at),
+                expires_at,
+                version,
+                ..
+            }) => Some(Session {
+                payload: payload.clone(),
+                created_at: Timestamp::from_millis(*created_at),
+                expires_at: *expires_at,
+                version: Version(*version),
+            }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the store has to say that no call was made for: failures in the background, and warnings.
+//!
+//! Everything that runs an application's code runs on one completion thread, through [`Tasks`]: never on
+//! the committer, so that a callback may write without a deadlock, and never while a lock is held.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use crossbeam_channel::{Receiver, Sender};
+use parking_lot::Mutex;
+
+use crate::error::Error;
+
+/// Something that happened in the background.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A checkpoint, the reaper, or the log failed at something. Unless the store is poisoned, it goes on
+    /// and tries again.
+    BackgroundError(Error),
+    /// The wall clock was set, or the machine slept. Nothing is physically reaped for ten minutes.
+    ClockJumped {
+        /// By how much the wall clock moved beyond the time that passed, in milliseconds.
+        by_millis: i64,
+    },
+}
+
+/// Work for the completion thread.
+pub(crate) type Task = Box<dyn FnOnce() + Send>;
+
+/// The queue of the completion thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Tasks {
+    sender: Sender<Option<Task>>,
+    receiver: Receiver<Option<Task>>,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Self { sender, receiver }
+    }
+}
+
+impl Tasks {
+    pub(crate) fn push(&self, task: Task) {
+        // The queue holds its own receiver, so it is never disconnected.
+        drop(self.sender.send(Some(task)));
+    }
+
+    /// Ends [`Tasks::run`] behind the tasks that are queued now.
+    pub(crate) fn end(&self) {
+        drop(self.sender.send(None));
+    }
+
+    /// Runs tasks until the end.
+    pub(crate) fn run(&self) {
+        while let Ok(Some(task)) = self.receiver.recv() {
+            guard(task);
+        }
+    }
+
+    /// Runs what is queued now. Returns whether there was anything.
+    pub(crate) fn run_queued(&self) -> bool {
+        let mut any = false;
+        while let Ok(Some(task)) = self.receiver.try_recv() {
+            guard(task);
+            any = true;
+        }
+        any
+    }
+}
+
+/// A panic in an application's callback is reported by the panic hook and must not stop the others.
+fn guard(task: Task) {
+    if catch_unwind(AssertUnwindSafe(task)).is_err() {
+        tracing::error!("a completion callback panicked; the store goes on");
+    }
+}
+
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Who wants to know of events.
+#[derive(Clone)]
+pub(crate) struct Observers {
+    observers: Arc<Mutex<Vec<Observer>>>,
+    tasks: Tasks,
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Observers({})", self.observers.lock().len())
+    }
+}
+
+impl Observers {
+    pub(crate) fn new(tasks: Tasks) -> Self {
+        Self { observers: Arc::default(), tasks }
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        match &event {
+            Event::BackgroundError(error) => tracing::warn!(%error, "the store failed at something in the background"),
+            Event::ClockJumped { by_millis } => tracing::warn!(by_millis, "the wall clock jumped; reaping pauses"),
+        }
+        let observers = self.observers.lock().clone();
+        if !observers.is_empty() {
+            self.tasks.push(Box::new(move || observers.iter().for_each(|observer| observer(&event))));
+        }
+    }
+
+    pub(crate) fn subscribe(&self, observer: Observer) -> Subscription {
+        self.observers.lock().push(Arc::clone(&observer));
+        Subscription { observer: Arc::downgrade(&observer), observers: Arc::downgrade(&self.observers) }
+    }
+}
+
+/// An observer's place in the list; dropping it ends the calls that have not begun yet.
+#[must_use = "dropping a subscription ends it"]
+pub struct Subscription {
+    observer: Weak<dyn Fn(&Event) + Send + Sync>,
+    observers: Weak<Mutex<Vec<Observer>>>,
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Subscription")
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let (Some(observers), Some(observer)) = (self.observers.upgrade(), self.observer.upgrade()) {
+            observers.lock().retain(|other| !Arc::ptr_eq(other, &observer));
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The log: every acknowledged operation, in the order it was called, in a bounded number of segments.
+//!
+//! - A segment is synced before anything in its successor is written, and its last frame names the
+//!   successor: a segment that goes missing is noticed.
+//! - All files together stay within `log_bytes_max`. The last three eighths are kept for what a checkpoint
+//!   waits for, so that a full log can always be emptied.
+//! - The committer writes; anyone may prepare segments ahead of it or release those a checkpoint covered.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+use crate::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, begin_frame, seal_frame};
+use crate::numbers::to_u64;
+use crate::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, random_salt};
+use crate::storage::Storage;
+
+/// The first segment of a run: opening a store should not wait for megabytes of zeros.
+const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
+/// Kept free at the end of each segment for the frame that names its successor.
+const CONTINUED_BYTES: u64 = FRAME_HEADER_BYTES as u64;
+
+/// Why a frame could not be appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// The log has reached its bound; a checkpoint has to release segments first.
+    Full,
+    /// No new segment could be made, mostly for lack of room. Nothing was written; try again later.
+    NoSegment(io::Error),
+    /// A write or sync of the segment in use failed: nothing written since the last sync is sure.
+    Broken(io::Error),
+}
+
+/// The log's segments other than the one being written.
+#[derive(Debug)]
+pub(crate) struct Log {
+    storage: Arc<dyn Storage>,
+    directory: PathBuf,
+    run: u64,
+    segment_bytes: u64,
+    bytes_max: u64,
+    space: Mutex<Space>,
+}
+
+#[derive(Debug)]
+struct Space {
+    /// Full segments that no checkpoint has covered yet, oldest first.
+    sealed: VecDeque<Sealed>,
+    /// Segments ready to be written, their headers durable.
+    spares: VecDeque<Segment>,
+    /// The bytes of all files.
+    bytes: u64,
+    next_number: u64,
+    active_number: u64,
+    active_used: u64,
+}
+
+#[derive(Debug)]
+struct Sealed {
+    segment: Segment,
+    last: u64,
+}
+
+/// What the log of a run occupies, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogUsage {
+    /// All files.
+    pub(crate) bytes: u64,
+    /// What no checkpoint has covered yet.
+    pub(crate) used: u64,
+    /// How much may be used before acknowledgements stop.
+    pub(crate) used_max: u64,
+}
+
+impl Log {
+    /// The log of a new run whose first segment will have the number `run`; nothing is on disk yet.
+    pub(crate) fn new(storage: Arc<dyn Storage>, directory: &Path, run: u64, bytes_max: u64) -> Self {
+        let space = Space {
+            sealed: VecDeque::new(),
+            spares: VecDeque::new(),
+            bytes: 0,
+            next_number: run,
+            active_number: run,
+            active_used: 0,
+        };
+        Self {
+            storage,
+            directory: directory.to_owned(),
+            run,
+            segment_bytes: bytes_max / 8,
+            bytes_max,
+            space: Mutex::new(space),
+        }
+    }
+
+    fn used_max(&self) -> u64 {
+        self.bytes_max / 8 * 5
+    }
+
+    /// How many bytes of operations may wait to be written, so that the reserve always holds them.
+    pub(crate) const fn queued_bytes_max(&self) -> u64 {
+        self.bytes_max / 8
+    }
+
+    pub(crate) fn usage(&self) -> LogUsage {
+        let space = self.space.lock();
+        let sealed: u64 = space.sealed.iter().map(|sealed| sealed.segment.bytes).sum();
+        LogUsage { bytes: space.bytes, used: sealed + space.active_used, used_max: self.used_max() }
+    }
+
+    /// The segment at which a replay begins once everything up to `covered` is in the base.
+    pub(crate) fn start_after(&self, covered: u64) -> u64 {
+        let space = self.space.lock();
+        let needed = space.sealed.iter().find(|sealed| sealed.last > covered);
+        needed.map_or(space.active_number, |sealed| sealed.segment.header.number)
+    }
+
+    /// Whether the committer would find no segment ready.
+    pub(crate) fn wants_segment(&self) -> bool {
+        let space = self.space.lock();
+        space.spares.is_empty() && space.bytes + self.segment_bytes <= self.used_max()
+    }
+
+    /// Zero-fills a segment ahead of the committer's need, if there is none.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], [`Error::Io`]: nothing is lost, the committer will try itself.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        if !self.wants_segment() {
+            return Ok(());
+        }
+        let segment = self
+            .create(self.segment_bytes)
+            .map_err(|error| Error::io("create a segment in", &self.directory, error))?;
+        self.space.lock().spares.push_back(segment);
+        Ok(())
+    }
+
+    /// Takes over a segment file of an earlier run, whose content no recovery needs any more.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub(crate) fn adopt(&self, segment: Segment) -> Result<()> {
+        let path = segment.path.clone();
+        self.recycle(segment).map_err(|error| Error::io("recycle", path, error))
+    }
+
+    /// Recycles every full segment whose operations, up to `covered`, are durable in the base.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the segments concerned stay counted and are tried again with the next call.
+    pub(crate) fn release_through(&self, covered: u64) -> Result<()> {
+        loop {
+            let sealed = {
+                let mut space = self.space.lock();
+                match space.sealed.front() {
+                    Some(oldest) if oldest.last <= covered => space.sealed.pop_front(),
+                    _ => None,
+                }
+            };
+            let Some(Sealed { segment, .. }) = sealed else { return Ok(()) };
+            self.space.lock().bytes -= segment.bytes;
+            let path = segment.path.clone();
+            self.recycle(segment).map_err(|error| Error::io("recycle", path, error))?;
+        }
+    }
+
+    /// Makes a segment that nobody needs a spare, or removes it where it has another size or too many wait.
+    fn recycle(&self, segment: Segment) -> io::Result<()> {
+        let wanted = {
+            let space = self.space.lock();
+            segment.bytes == self.segment_bytes
+                && space.spares.len() < 4
+                && space.bytes + segment.bytes <= self.used_max()
+        };
+        if !wanted {
+            return self.storage.remove_file(&segment.path);
+        }
+        let header = self.next_header(segment.bytes).map_err(io::Error::other)?;
+        let bytes = segment.bytes;
+        let path = segment.path.clone();
+        match segment.reuse(header) {
+            Ok(segment) => {
+                self.space.lock().spares.push_back(segment);
+                Ok(())
+            }
+            Err(error) => {
+                self.space.lock().bytes -= bytes;
+                self.storage.remove_file(&path)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reserves a number, and the space for `bytes` bytes.
+    fn next_header(&self, bytes: u64) -> Result<SegmentHeader> {
+        let salt = random_salt()?;
+        let mut space = self.space.lock();
+        let number = space.next_number;
+        space.next_number += 1;
+        space.bytes += bytes;
+        Ok(SegmentHeader { number, run: self.run, salt })
+    }
+
+    fn create(&self, bytes: u64) -> io::Result<Segment> {
+        let header = self.next_header(bytes).map_err(io::Error::other)?;
+        let path = self.directory.join(format!("{:08}.log", header.number));
+        let created = Segment::create(self.storage.as_ref(), &path, header, bytes);
+        if created.is_err() {
+            self.space.lock().bytes -= bytes;
+        }
+        created
+    }
+
+    /// A segment with room for a frame of `frame_bytes` bytes.
+    fn take(&self, frame_bytes: u64, space_for: SpaceFor) -> Result<Segment, AppendError> {
+        let needed = (SEGMENT_HEADER_BYTES + frame_bytes + CONTINUED_BYTES).next_multiple_of(SEGMENT_HEADER_BYTES);
+        let limit = match space_for {
+            SpaceFor::Operations => self.used_max(),
+            SpaceFor::Checkpoint => self.bytes_max,
+            SpaceFor::Recovery => u64::MAX,
+        };
+        let bytes = needed.max(self.segment_bytes);
+        loop {
+            let unfit = {
+                let mut space = self.space.lock();
+                if let Some(fit) = space.spares.iter().position(|spare| spare.bytes >= needed) {
+                    // Spares count as used only now, so the limit is asked again.
+                    let spare_bytes: u64 = space.spares.iter().map(|spare| spare.bytes).sum();
+                    let taken = space.spares.get(fit).map_or(0, |spare| spare.bytes);
+                    if space.bytes - spare_bytes + taken > limit {
+                        return Err(AppendError::Full);
+                    }
+                    if let Some(segment) = space.spares.remove(fit) {
+                        return Ok(segment);
+                    }
+                }
+                if space.bytes + bytes <= limit {
+                    None
+                } else {
+                    let Some(unfit) = space.spares.pop_front() else { return Err(AppendError::Full) };
+                    space.bytes -= unfit.bytes;
+                    Some(unfit)
+                }
+            };
+            match unfit {
+                Some(unfit) => self.storage.remove_file(&unfit.path).map_err(AppendError::NoSegment)?,
+                None => return self.create(bytes).map_err(AppendError::NoSegment),
+            }
+        }
+    }
+
+    fn seal(&self, segment: Segment, last: u64, successor: u64) {
+        let mut space = self.space.lock();
+        space.sealed.push_back(Sealed { segment, last });
+        space.active_number = successor;
+        space.active_used = 0;
+    }
+}
+
+/// What a segment is wanted for, which decides how far the log may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpaceFor {
+    /// Operations as they come.
+    Operations,
+    /// Operations that a checkpoint waits for: it may use the reserve.
+    Checkpoint,
+    /// What a recovery writes again, while the segments it comes from are still there.
+    Recovery,
+}
+
+/// The end of the log, owned by the committer.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    log: Arc<Log>,
+    active: Segment,
+    at: u64,
+    /// The highest number written.
+    written: u64,
+    /// The highest number synced.
+    durable: u64,
+    bytes_written: u64,
+    syncs: u64,
+}
+
+impl LogWriter {
+    /// Begins the run: creates its first segment. `before` is the number before the run's first.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], [`Error::Io`]
+    pub(crate) fn begin(log: Arc<Log>, before: u64) -> Result<Self> {
+        let bytes = FIRST_SEGMENT_BYTES.min(log.segment_bytes);
+        let active = log.create(bytes).map_err(|error| Error::io("create a segment in", &log.directory, error))?;
+        log.space.lock().active_number = active.header.number;
+        Ok(Self { log, active, at: SEGMENT_HEADER_BYTES, written: before, durable: before, bytes_written: 0, syncs: 0 })
+    }
+
+    pub(crate) const fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(crate) const fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    pub(crate) const fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    /// The file in use, for an error to name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.active.path
+    }
+
+    /// Writes the frame whose operations stand in `bytes` behind a reserved head, as far as `last`.
+    ///
+    /// Nothing is synced unless a segment came to its end; [`LogWriter::durable`] tells.
+    pub(crate) fn append(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        content: FrameContent,
+        space_for: SpaceFor,
+    ) -> Result<(), AppendError> {
+        let frame_bytes = to_u64(bytes.len()).next_multiple_of(FRAME_ALIGNMENT);
+        if self.at + frame_bytes + CONTINUED_BYTES > self.active.bytes {
+            self.roll(frame_bytes, space_for)?;
+        }
+        let header =
+            FrameHeader { kind: content.kind, count: content.count, first: content.first, durable: self.durable };
+        seal_frame(bytes, self.active.header.salt, &header);
+        self.active.file.write_at(self.at, bytes).map_err(AppendError::Broken)?;
+        self.at += frame_bytes;
+        self.written = self.written.max(content.last);
+        self.bytes_written += frame_bytes;
+        self.log.space.lock().active_used = self.at;
+        Ok(())
+    }
+
+    /// Closes the segment in use and goes on in the next.
+    fn roll(&mut self, frame_bytes: u64, space_for: SpaceFor) -> Result<(), AppendError> {
+        let next = self.log.take(frame_bytes, space_for)?;
+        let mut bytes = Vec::new();
+        begin_frame(&mut bytes);
+        let continued =
+            FrameHeader { kind: FrameKind::Continued, count: 0, first: next.header.number, durable: self.durable };
+        seal_frame(&mut bytes, self.active.header.salt, &continued);
+        let successor = next.header.number;
+        let closed = self.active.file.write_at(self.at, &bytes).and_then(|()| self.active.file.sync_data());
+        // The new segment takes the old one's place even when closing it failed, so that nothing is lost track of.
+        let full = std::mem::replace(&mut self.active, next);
+        self.log.seal(full, self.written, successor);
+        self.at = SEGMENT_HEADER_BYTES;
+        closed.map_err(AppendError::Broken)?;
+        self.bytes_written += to_u64(bytes.len());
+        self.durable = self.written;
+        self.syncs += 1;
+        Ok(())
+    }
+
+    /// Makes everything written durable.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.active.file.sync_data()?;
+        self.durable = self.written;
+        self.syncs += 1;
+        Ok(())
+    }
+}
+
+/// What a frame to be appended holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameContent {
+    pub(crate) kind: FrameKind,
+    pub(crate) count: u32,
+    /// The number that the operations' offsets count from.
+    pub(crate) first: u64,
+    /// The highest number in it.
+    pub(crate) last: u64,
+}

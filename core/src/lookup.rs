@@ -1,0 +1,195 @@
+//! Looking up in the base what the table does not know, without undoing a write.
+//!
+//! A lookup counts only if its mark still has the token it was ordered with; see [`crate::shard`]. What it
+//! finds is installed, resolves a write that could not wait for it, or fills in a payload that memory had
+//! to give up; then whoever waited is answered from the table as it is at that moment.
+
+use std::sync::atomic::Ordering;
+
+use crate::base::{Base, StoredSession};
+use crate::codec::Created;
+use crate::entry::{Content, Dirty, Entry, InBase, Live};
+use crate::error::Result;
+use crate::progress::Need;
+use crate::session::{Session, SessionId, Version};
+use crate::shard::{LookupAnswer, LookupJob, Shard, Waiter};
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// Does one lookup.
+pub(crate) fn look_up(table: &Table, base: &Base, job: &LookupJob, now: Timestamp, earlier_need: Need) {
+    let answer = base.get(&job.id);
+    table.complete(&job.id, job.token, answer, now, earlier_need);
+}
+
+/// Looks `id` up on this thread, whether or not a reader is about to do the same.
+pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Timestamp, earlier_need: Need) {
+    let token = {
+        let mut shard = table.lock(id);
+        table.mark(&mut shard, id).token
+    };
+    look_up(table, base, &LookupJob { id: id.clone(), token }, now, earlier_need);
+}
+
+impl Table {
+    /// Takes what the lookup with this token found. `earlier_need` is what a touch that moves expiry
+    /// earlier has to wait for.
+    fn complete(&self, id: &SessionId, token: u64, answer: LookupAnswer, now: Timestamp, earlier_need: Need) {
+        let mut shard = self.lock(id);
+        if shard.lookups.get(id).is_none_or(|lookup| lookup.token != token) {
+            return;
+        }
+        let Some(lookup) = shard.lookups.remove(id) else { return };
+        let cleared = self.cleared();
+        let answer = answer.map(|found| found.filter(|found| found.version > cleared));
+        if let Ok(found) = &answer {
+            self.resolve(&mut shard, id, found.as_ref(), now);
+        }
+        let mut answers = Vec::with_capacity(lookup.waiters.len());
+        for waiter in lookup.waiters {
+            match (&waiter, &answer) {
+                (Waiter::Touch { expires_at, write, deferred }, Ok(_)) => {
+                    if let Some(number) = self.touch_live(&mut shard, id, *expires_at, write) {
+                        deferred.follow(&self.progress, number, earlier_need);
+                    } else {
+                        answers.push((waiter, Ok(None)));
+                    }
+                }
+                (Waiter::Touch { .. }, Err(error)) => {
+                    let error = error.clone();
+                    answers.push((waiter, Err(error)));
+                }
+                (Waiter::Read(_) | Waiter::Blocked(_), answer) => {
+                    let session = read(shard.entries.get(id), answer, now);
+                    answers.push((waiter, session));
+                }
+            }
+        }
+        shard.evict(&self.budget, &self.counters);
+        drop(shard);
+        self.progress.resolved(&lookup.numbers);
+        for (waiter, session) in answers {
+            self.answer(waiter, session);
+        }
+    }
+
+    /// Brings the entry and what the base has together.
+    fn resolve(&self, shard: &mut Shard, id: &SessionId, found: Option<&StoredSession>, now: Timestamp) {
+        let in_base = found.map_or(InBase::Absent, |found| InBase::Present { index_at: found.index_at });
+        let in_base_count = i64::from(found.is_some());
+        match shard.entries.get(id) {
+            None => {
+                if let Some(found) = found.filter(|found| found.expires_at > now) {
+                    shard.change(id, &self.budget, |entry| {
+                        entry.content = Content::Live(Live::from(found));
+                        entry.base = in_base;
+                        entry.changed = found.version;
+                        entry.filed_at = Some(found.index_at);
+                        entry.referenced = true;
+                    });
+                }
+            }
+            Some(Entry { content: Content::Touched { .. }, .. }) => match found {
+                // The touch was of a session that is gone: the log's end took it, and the base knows.
+                None => shard.remove(id, &self.budget),
+                Some(found) => shard.change(id, &self.budget, |entry| {
+                    let touched_until = match entry.content {
+                        Content::Touched { expires_at } => expires_at,
+                        _ => found.expires_at,
+                    };
+                    entry.content = Content::Live(Live { expires_at: touched_until, ..Live::from(found) });
+                    entry.base = in_base;
+                    entry.filed_at = Some(found.index_at);
+                }),
+            },
+            Some(entry) if !entry.is_resolved() => {
+                let counted = i64::from(matches!(entry.content, Content::Live(_)));
+                shard.change(id, &self.budget, |entry| {
+                    entry.base = in_base;
+                    if let Content::Live(live) = &mut entry.content {
+                        live.created = Created::At(live.created_at(found).as_millis());
+                        live.touched_before = None;
+                    }
+                });
+                self.living.fetch_add(counted - in_base_count, Ordering::Relaxed);
+            }
+            Some(_) => {
+                shard.change(id, &self.budget, |entry| {
+                    if let Content::Live(live) = &mut entry.content
+                        && live.payload.is_none()
+                        && let Some(found) = found.filter(|found| found.version == live.version)
+                    {
+                        live.payload = Some(found.payload.clone());
+                        entry.referenced = true;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Tells whoever waited; callbacks run on the completion thread.
+    pub(crate) fn answer(&self, waiter: Waiter, session: Result<Option<Session>>) {
+        match waiter {
+            Waiter::Read(callback) => self.complete_later(Box::new(move || callback(session))),
+            // A reader that has given up has dropped its end, and wants no answer.
+            Waiter::Blocked(sender) => drop(sender.send(session)),
+            Waiter::Touch { deferred, .. } => deferred.complete(&self.progress, session.map(drop)),
+        }
+    }
+}
+
+/// What a read gets from the entry, or from what the lookup said where there is none.
+fn read(entry: Option<&Entry>, answer: &LookupAnswer, now: Timestamp) -> Result<Option<Session>> {
+    let Some(Entry { content, .. }) = entry else {
+        return answer.as_ref().map(|_| None).map_err(Clone::clone);
+    };
+    match content {
+        Content::Live(live) if live.expires_at > now => match &live.payload {
+            Some(payload) => Ok(Some(Session {
+                payload: payload.clone(),
+                created_at: live.created.provisional(),
+                expires_at: live.expires_at,
+                version: Version(live.version),
+            })),
+            None => answer.as_ref().map(|_| None).map_err(Clone::clone),
+        },
+        Content::Touched { .. } => answer.as_ref().map(|_| None).map_err(Clone::clone),
+        Content::Live(_) | Content::Gone => Ok(None),
+    }
+}
+
+impl Live {
+    /// When the session came into being, given what the base had before it was set.
+    fn created_at(&self, found: Option<&StoredSession>) -> Timestamp {
+        match (self.created, found) {
+            (Created::At(at), _) => Timestamp::from_millis(at),
+            (Created::Inherited(at), None) => Timestamp::from_millis(at),
+            (Created::Inherited(at), Some(found)) => {
+                let alive_until = self.touched_before.map_or(found.expires_at, |touched| touched);
+                let was_alive = alive_until > Timestamp::from_millis(at);
+                // A checkpoint may have committed this very set before a crash: then it knew.
+                let is_this = found.version >= self.version;
+                if was_alive || is_this { found.created_at } else { Timestamp::from_millis(at) }
+            }
+        }
+    }
+}
+
+impl From<&StoredSession> for Live {
+    fn from(found: &StoredSession) -> Self {
+        Self {
+            payload: Some(found.payload.clone()),
+            created: Created::At(found.created_at.as_millis()),
+            touched_before: None,
+            expires_at: found.expires_at,
+            version: found.version,
+        }
+    }
+}
+
+impl Entry {
+    /// Whether a checkpoint has something to do for the entry.
+    pub(crate) const fn is_dirty(&self) -> bool {
+        !matches!(self.dirty, Dirty::Clean)
+    }
+}

@@ -1,0 +1,410 @@
+//! Maintenance: checkpoints and the reaper, one step at a time, behind everything else.
+//!
+//! Only maintenance writes to the base. It never holds a lock while it waits for the disk, and between
+//! capturing a checkpoint and committing it, it does nothing else, so that nothing it knows of the table
+//! goes stale.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::checkpoint::Checkpoint;
+use crate::codec::Meta;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::events::Event;
+use crate::reaper::Reaper;
+use crate::time::{Timestamp, millis};
+
+/// Clocks are compared at least this often.
+const CHECK_INTERVAL_MILLIS: u64 = 30_000;
+/// How long to wait after a failure before trying again.
+const RETRY_MILLIS: u64 = 1000;
+/// Sessions that cannot be reaped yet are looked at again after this long.
+const RECHECK_MILLIS: u64 = 20;
+
+/// What maintenance's driver is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Step again.
+    Again,
+    /// Wait until the log is durable up to this number, then step.
+    WaitDurable(u64),
+    /// Wait until the doorbell rings, at most this long.
+    Wait(Duration),
+}
+
+/// What others want of maintenance, and what became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Doorbell {
+    requests: Mutex<Requests>,
+    rung: Condvar,
+    answered: Condvar,
+    /// A session that expires before this time has to ring. 0: maintenance is awake anyway.
+    wakes_at: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Requests {
+    rung: bool,
+    checkpoint: Ticket,
+    reap: Ticket,
+    closing: bool,
+}
+
+/// Requests of one kind: how many were made, how many are answered, and how the last went.
+#[derive(Debug, Default, Clone)]
+struct Ticket {
+    asked: u64,
+    answered: u64,
+    failure: Option<Error>,
+    result: u64,
+}
+
+impl Doorbell {
+    /// Wakes maintenance: there may be something to do.
+    pub(crate) fn ring(&self) {
+        self.wakes_at.store(0, Ordering::Relaxed);
+        self.requests.lock().rung = true;
+        self.rung.notify_one();
+    }
+
+    /// From now on every session that is written rings once, until [`Doorbell::sleep_until`] says otherwise:
+    /// what comes while the next due time is being found out would be missed.
+    fn wake_for_all(&self) {
+        self.wakes_at.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Sessions that expire before this time have to ring. Nothing changes where one has already.
+    fn sleep_until(&self, wakes_at: u64) {
+        let exchanged = self.wakes_at.compare_exchange(u64::MAX, wakes_at, Ordering::Relaxed, Ordering::Relaxed);
+        if exchanged.is_err() {
+            tracing::trace!("maintenance was rung while it looked for what is due");
+        }
+    }
+
+    /// Wakes maintenance if a session expires before it would wake by itself.
+    pub(crate) fn expires(&self, expires_at: Timestamp) {
+        if expires_at.as_millis() < self.wakes_at.load(Ordering::Relaxed) {
+            self.ring();
+        }
+    }
+
+    pub(crate) fn ask_checkpoint(&self) -> u64 {
+        self.ask(|requests| &mut requests.checkpoint)
+    }
+
+    pub(crate) fn ask_reap(&self) -> u64 {
+        self.ask(|requests| &mut requests.reap)
+    }
+
+    fn ask(&self, kind: impl FnOnce(&mut Requests) -> &mut Ticket) -> u64 {
+        let mut requests = self.requests.lock();
+        let ticket = kind(&mut requests);
+        ticket.asked += 1;
+        let asked = ticket.asked;
+        drop(requests);
+        self.ring();
+        asked
+    }
+
+    pub(crate) fn wait_checkpoint(&self, ticket: u64) -> Result<u64> {
+        self.wait_answer(ticket, |requests| &requests.checkpoint)
+    }
+
+    pub(crate) fn wait_reap(&self, ticket: u64) -> Result<u64> {
+        self.wait_answer(ticket, |requests| &requests.reap)
+    }
+
+    fn wait_answer(&self, ticket: u64, kind: impl Fn(&Requests) -> &Ticket) -> Result<u64> {
+        let mut requests = self.requests.lock();
+        while kind(&requests).answered < ticket {
+            self.answered.wait(&mut requests);
+        }
+        let Ticket { failure, result, .. } = kind(&requests).clone();
+        failure.map_or(Ok(result), Err)
+    }
+
+    fn answer(&self, kind: impl FnOnce(&mut Requests) -> &mut Ticket, ticket: u64, result: Result<u64>) {
+        let mut requests = self.requests.lock();
+        let place = kind(&mut requests);
+        place.answered = place.answered.max(ticket);
+        match result {
+            Ok(result) => {
+                place.failure = None;
+                place.result = result;
+            }
+            Err(error) => place.failure = Some(error),
+        }
+        drop(requests);
+        self.answered.notify_all();
+    }
+
+    /// Whoever waits, now or later, is told that the store is closed.
+    pub(crate) fn close(&self, error: &Error) {
+        let mut requests = self.requests.lock();
+        requests.closing = true;
+        let Requests { checkpoint, reap, .. } = &mut *requests;
+        for ticket in [checkpoint, reap] {
+            if ticket.answered < ticket.asked {
+                ticket.failure = Some(error.clone());
+            }
+            ticket.answered = u64::MAX;
+        }
+        drop(requests);
+        self.answered.notify_all();
+        self.ring();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.requests.lock().closing
+    }
+
+    /// Waits until rung, at most `span`.
+    pub(crate) fn wait(&self, span: Duration) {
+        let mut requests = self.requests.lock();
+        if !requests.rung {
+            self.rung.wait_for(&mut requests, span);
+        }
+        requests.rung = false;
+    }
+}
+
+/// Maintenance's state between steps.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    meta: Meta,
+    checkpoint: Option<(Checkpoint, u64, Instant)>,
+    reaper: Reaper,
+    reaped_since_request: u64,
+    last_checkpoint_millis: u64,
+    retry_at_millis: u64,
+    reap_again_at_millis: u64,
+    next_due: Option<Timestamp>,
+}
+
+impl Maintenance {
+    pub(crate) fn new(meta: Meta, now_millis: u64) -> Self {
+        Self {
+            meta,
+            checkpoint: None,
+            reaper: Reaper::default(),
+            reaped_since_request: 0,
+            last_checkpoint_millis: now_millis,
+            retry_at_millis: 0,
+            reap_again_at_millis: 0,
+            next_due: None,
+        }
+    }
+
+    /// Does the next thing there is to do.
+    pub(crate) fn step(&mut self, engine: &Engine) -> Next {
+        let now_millis = engine.time.monotonic_millis();
+        engine.doorbell.wake_for_all();
+        if let Some((checkpoint, ticket, started)) = self.checkpoint.take() {
+            return self.go_on(engine, checkpoint, ticket, started);
+        }
+        if let Some(by_millis) = engine.time.check() {
+            engine.observers.emit(Event::ClockJumped { by_millis });
+        }
+        if let Some(error) = engine.health.poisoned() {
+            self.answer_failed(engine, &error);
+            return Next::Wait(Duration::from_millis(CHECK_INTERVAL_MILLIS));
+        }
+        engine.checkpoint_rung.store(false, Ordering::Relaxed);
+        if self.wants_checkpoint(engine, now_millis) {
+            return self.begin(engine, now_millis);
+        }
+        if engine.log.wants_segment()
+            && now_millis >= self.retry_at_millis
+            && let Err(error) = engine.log.prepare()
+        {
+            // The committer makes one itself when it needs it, and reports if it cannot.
+            tracing::debug!(%error, "no log segment could be prepared ahead");
+            self.retry_at_millis = now_millis + RETRY_MILLIS;
+        }
+        self.reap(engine, now_millis)
+    }
+
+    fn wants_checkpoint(&self, engine: &Engine, now_millis: u64) -> bool {
+        let asked = {
+            let requests = engine.doorbell.requests.lock();
+            requests.checkpoint.asked > requests.checkpoint.answered
+        };
+        if asked {
+            return true;
+        }
+        if now_millis < self.retry_at_millis || engine.sequencer.last() <= self.meta.covered {
+            return false;
+        }
+        let interval = millis(engine.options.checkpoint_interval);
+        engine.checkpoint_presses() || now_millis >= self.last_checkpoint_millis + interval
+    }
+
+    fn begin(&mut self, engine: &Engine, now_millis: u64) -> Next {
+        let ticket = engine.doorbell.requests.lock().checkpoint.asked;
+        let started = Instant::now();
+        self.last_checkpoint_millis = now_millis;
+        match Checkpoint::begin(&engine.table, &engine.base, &engine.sequencer, engine.time.now()) {
+            Ok(checkpoint) => {
+                let durable_first = checkpoint.durable_first;
+                engine.sequencer.sync_through(durable_first, true);
+                self.checkpoint = Some((checkpoint, ticket, started));
+                Next::WaitDurable(durable_first)
+            }
+            Err(error) => self.failed(engine, ticket, error),
+        }
+    }
+
+    /// Commits the checkpoint once the log is far enough.
+    fn go_on(&mut self, engine: &Engine, mut checkpoint: Checkpoint, ticket: u64, started: Instant) -> Next {
+        if engine.progress.durable() < checkpoint.durable_first {
+            let failure = engine.health.poisoned().or_else(|| engine.health.check_write().err());
+            let Some(error) = failure else {
+                let durable_first = checkpoint.durable_first;
+                self.checkpoint = Some((checkpoint, ticket, started));
+                return Next::WaitDurable(durable_first);
+            };
+            checkpoint.abandon(&engine.table);
+            return self.failed(engine, ticket, error);
+        }
+        let covered = checkpoint.covered;
+        let meta = Meta { start_segment: engine.log.start_after(covered), ..self.meta };
+        let gate = engine.base_gate.write();
+        let committed = checkpoint.commit(&engine.table, &engine.base, &self.meta, meta, engine.time.now());
+        drop(gate);
+        match committed {
+            Ok((sessions, damaged)) => {
+                self.meta = Meta { covered, cleared: engine.table.clear_applied(), ..meta };
+                self.reaper.rewind();
+                self.next_due = None;
+                engine.health.checkpoint_ended(None);
+                engine.counters.checkpoints.one();
+                engine.counters.checkpoint_sessions.add(sessions);
+                let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+                engine.counters.checkpoint_micros.add(micros);
+                for error in damaged {
+                    engine.observers.emit(Event::BackgroundError(error));
+                }
+                if let Err(error) = engine.log.release_through(covered) {
+                    engine.observers.emit(Event::BackgroundError(error));
+                }
+                engine.sequencer.wake();
+                engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Ok(sessions));
+                Next::Again
+            }
+            Err(error) => self.failed(engine, ticket, error),
+        }
+    }
+
+    fn failed(&mut self, engine: &Engine, ticket: u64, error: Error) -> Next {
+        engine.counters.checkpoint_failures.one();
+        engine.health.checkpoint_ended(Some(error.clone()));
+        engine.observers.emit(Event::BackgroundError(error.clone()));
+        engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Err(error));
+        self.retry_at_millis = engine.time.monotonic_millis() + RETRY_MILLIS;
+        engine.sequencer.wake();
+        Next::Again
+    }
+
+    fn answer_failed(&self, engine: &Engine, error: &Error) {
+        let (checkpoint, reap) = {
+            let requests = engine.doorbell.requests.lock();
+            (requests.checkpoint.asked, requests.reap.asked)
+        };
+        engine.doorbell.answer(|requests| &mut requests.checkpoint, checkpoint, Err(error.clone()));
+        engine.doorbell.answer(|requests| &mut requests.reap, reap, Err(error.clone()));
+    }
+
+    /// Reaps what is due; otherwise says when something will be.
+    fn reap(&mut self, engine: &Engine, now_millis: u64) -> Next {
+        let (asked, answered) = {
+            let requests = engine.doorbell.requests.lock();
+            (requests.reap.asked, requests.reap.answered)
+        };
+        let requested = asked > answered;
+        if !engine.time.may_reap() {
+            if requested {
+                engine.doorbell.answer(|requests| &mut requests.reap, asked, Ok(0));
+            }
+            return self.rest(engine, now_millis);
+        }
+        if !requested && (now_millis < self.reap_again_at_millis || !self.is_due(engine)) {
+            return self.rest(engine, now_millis);
+        }
+        self.next_due = None;
+        let gate = engine.base_gate.write();
+        let step = self.reaper.step(&engine.table, &engine.base, engine.time.now());
+        drop(gate);
+        match step {
+            Ok(reaped) => {
+                self.reaped_since_request += reaped.sessions;
+                engine.counters.reaped.add(reaped.sessions);
+                if reaped.sessions > 0 {
+                    engine.counters.reap_lag_millis.store(reaped.lag_millis);
+                }
+                for error in reaped.damaged {
+                    engine.observers.emit(Event::BackgroundError(error));
+                }
+                if !reaped.more {
+                    self.reap_again_at_millis = now_millis + RECHECK_MILLIS;
+                    if requested {
+                        let sessions = std::mem::take(&mut self.reaped_since_request);
+                        engine.doorbell.answer(|requests| &mut requests.reap, asked, Ok(sessions));
+                    }
+                }
+                Next::Again
+            }
+            Err(error) => {
+                self.reap_again_at_millis = now_millis + RETRY_MILLIS;
+                engine.observers.emit(Event::BackgroundError(error.clone()));
+                if requested {
+                    engine.doorbell.answer(|requests| &mut requests.reap, asked, Err(error));
+                }
+                Next::Again
+            }
+        }
+    }
+
+    /// Whether something has come due; finds out when the next session is.
+    fn is_due(&mut self, engine: &Engine) -> bool {
+        self.next_due = match self.reaper.next_due(&engine.table, &engine.base) {
+            Ok(next_due) => next_due,
+            Err(error) => {
+                engine.observers.emit(Event::BackgroundError(error));
+                self.reap_again_at_millis = engine.time.monotonic_millis() + RETRY_MILLIS;
+                None
+            }
+        };
+        self.next_due.is_some_and(|due| due <= engine.time.now())
+    }
+
+    fn rest(&self, engine: &Engine, now_millis: u64) -> Next {
+        let now = engine.time.now();
+        let mut until = now_millis + CHECK_INTERVAL_MILLIS;
+        if engine.sequencer.last() > self.meta.covered {
+            let interval = millis(engine.options.checkpoint_interval);
+            let pressed = if engine.checkpoint_presses() { now_millis } else { self.last_checkpoint_millis + interval };
+            until = until.min(pressed.max(self.retry_at_millis));
+        }
+        if let Some(due) = self.next_due {
+            let due_millis = now_millis + millis(due.saturating_since(now));
+            until = until.min(due_millis.max(self.reap_again_at_millis));
+        }
+        let span = until.saturating_sub(now_millis).max(1);
+        engine.doorbell.sleep_until(now.as_millis().saturating_add(span));
+        Next::Wait(Duration::from_millis(span))
+    }
+}
+
+/// Refreshes the gauges that only maintenance's parts know.
+pub(crate) fn gauges(engine: &Engine) {
+    let usage = engine.log.usage();
+    engine.counters.log_bytes.store(usage.bytes);
+    engine.counters.log_bytes_used.store(usage.used);
+    engine.counters.cache_bytes.store(engine.table.budget.cached());
+    engine.counters.dirty_bytes.store(engine.table.budget.pinned());
+    engine.counters.base_bytes.store(engine.base.file_bytes());
+    engine.counters.base_sessions.store(engine.base.count().unwrap_or_default());
+}

@@ -1,0 +1,239 @@
+//! The reaper: removes what has expired, in bounded steps, and never what somebody still uses.
+//!
+//! Expiry is enforced on every read from the session itself; the reaper only takes space back. The base's
+//! expiry index is kept lazily: an entry that comes due may be of a session that was touched since, and is
+//! then filed again at the true expiry. An entry counts only if it is the one its record names. A session
+//! whose last change is not in the base yet is left to the checkpoint.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use crate::base::{Base, Batch, DueEntry};
+use crate::entry::{Content, Dirty, InBase};
+use crate::error::{Error, Result};
+use crate::session::SessionId;
+use crate::sweep::{Change, ChangeKind};
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// How many index entries one step takes on.
+const ENTRIES_PER_STEP: usize = 10_000;
+/// How many due sessions of one shard are buried while its lock is held.
+const BURIED_PER_LOCK: usize = 64;
+
+/// Where the reaper stands between steps.
+#[derive(Debug, Default)]
+pub(crate) struct Reaper {
+    /// Every index entry before this time has been looked at since the last checkpoint.
+    scanned_until: Timestamp,
+    /// The last entry looked at in a scan that is not through.
+    cursor: Option<(Timestamp, SessionId)>,
+}
+
+/// What one step did.
+#[derive(Debug, Default)]
+pub(crate) struct Reaped {
+    pub(crate) sessions: u64,
+    /// How late the last of them was removed, ms.
+    pub(crate) lag_millis: u64,
+    /// Whether more is due.
+    pub(crate) more: bool,
+    pub(crate) damaged: Vec<Error>,
+}
+
+impl Reaper {
+    /// Looks at everything again: a checkpoint may have filed entries behind the cursor.
+    pub(crate) fn rewind(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Removes or files again what is due at `now`, up to a bound.
+    ///
+    /// # Errors
+    /// As [`Base::commit`]: the tombstones stay for the next checkpoint.
+    pub(crate) fn step(&mut self, table: &Table, base: &Base, now: Timestamp) -> Result<Reaped> {
+        let mut reaped = Reaped { sessions: table.bury_due(now), ..Reaped::default() };
+        let cleared = table.cleared();
+        if table.clear_pending() {
+            return Ok(reaped);
+        }
+        let due = base.due(self.scanned_until, self.cursor.as_ref(), now, ENTRIES_PER_STEP)?;
+        reaped.more = due.len() == ENTRIES_PER_STEP;
+        let last = due.last().map(|entry| (entry.index_at, entry.id.clone()));
+        let mut changes = Vec::new();
+        let mut stale = Vec::new();
+        for entry in due {
+            match table.judge(&entry, now) {
+                Verdict::Skip => {}
+                Verdict::Stale => stale.push((entry.index_at, entry.id)),
+                Verdict::Damaged(error) => reaped.damaged.push(error),
+                Verdict::Change(change) => {
+                    if matches!(change.kind, ChangeKind::Gone) {
+                        reaped.sessions += 1;
+                        reaped.lag_millis = crate::time::millis(now.saturating_since(entry.index_at));
+                    }
+                    changes.push(change);
+                }
+            }
+        }
+        changes.sort_unstable_by(|one: &Change, other| one.id.cmp(&other.id));
+        if !changes.is_empty() || !stale.is_empty() {
+            let batch = Batch { changes: &changes, stale: &stale, now, ..Batch::default() };
+            let committed = base.commit(&batch)?;
+            for (change, committed) in changes.iter().zip(&committed) {
+                table.committed(change, committed, cleared);
+            }
+        }
+        if reaped.more {
+            self.cursor = last;
+        } else {
+            self.cursor = None;
+            self.scanned_until = Timestamp::from_millis(now.as_millis().saturating_add(1));
+        }
+        Ok(reaped)
+    }
+
+    /// When there will be something to look at.
+    ///
+    /// # Errors
+    /// As the base's reads.
+    pub(crate) fn next_due(&self, table: &Table, base: &Base) -> Result<Option<Timestamp>> {
+        let in_memory = table.next_due();
+        let in_base = if table.clear_pending() { None } else { base.next_due(self.scanned_until)? };
+        Ok([in_memory, in_base].into_iter().flatten().min())
+    }
+}
+
+/// What is to happen to a session whose index entry came due.
+enum Verdict {
+    /// Remove the record, or file it again.
+    Change(Change),
+    /// No record names this entry: remove the entry.
+    Stale,
+    /// It has changes that the base does not have: the next checkpoint decides.
+    Skip,
+    /// The record cannot be read.
+    Damaged(Error),
+}
+
+impl Table {
+    /// Turns expired sessions that the base's index does not know of into tombstones.
+    fn bury_due(&self, now: Timestamp) -> u64 {
+        let mut buried = 0;
+        for shard in self.shards() {
+            let mut again = Vec::new();
+            loop {
+                let mut shard = shard.lock();
+                let mut more = false;
+                for taken in 0.. {
+                    if shard.due.first().is_none_or(|(time, _)| *time > now) {
+                        break;
+                    }
+                    if taken == BURIED_PER_LOCK {
+                        more = true;
+                        break;
+                    }
+                    let Some((filed_at, id)) = shard.due.pop_first() else { break };
+                    let Some(entry) = shard.entries.get(&id) else { continue };
+                    let Content::Live(live) = &entry.content else { continue };
+                    if entry.filed_at != Some(filed_at) || !entry.is_dirty() {
+                        continue;
+                    }
+                    if !entry.is_resolved() {
+                        again.push((filed_at, id));
+                        continue;
+                    }
+                    let expired = live.expires_at <= now;
+                    shard.change(&id, &self.budget, |entry| {
+                        entry.filed_at = None;
+                        if expired {
+                            entry.content = Content::Gone;
+                            entry.dirty = Dirty::Whole;
+                        }
+                    });
+                    if expired {
+                        self.living.fetch_sub(1, Ordering::Relaxed);
+                        buried += 1;
+                    }
+                }
+                if !more {
+                    shard.due.extend(again);
+                    break;
+                }
+            }
+        }
+        buried
+    }
+
+    /// Decides about a due index entry, and leaves a tombstone where its session is to go.
+    fn judge(&self, due: &DueEntry, now: Timestamp) -> Verdict {
+        let stored = match &due.session {
+            Err(error) => return Verdict::Damaged(error.clone()),
+            Ok(None) => return Verdict::Stale,
+            Ok(Some(stored)) if stored.index_at != due.index_at => return Verdict::Stale,
+            Ok(Some(stored)) => stored,
+        };
+        let mut shard = self.lock(&due.id);
+        let changed = match shard.entries.get_mut(&due.id) {
+            Some(entry) if entry.is_dirty() || !entry.is_resolved() => return Verdict::Skip,
+            Some(entry) => {
+                // The index entry that it was filed under is about to go.
+                entry.filed_at = None;
+                entry.changed
+            }
+            None => stored.version,
+        };
+        let index_at = Some(stored.index_at);
+        if stored.expires_at > now {
+            let kind = ChangeKind::Whole {
+                payload: stored.payload.clone(),
+                created_at: stored.created_at,
+                expires_at: stored.expires_at,
+                version: stored.version,
+            };
+            return Verdict::Change(Change { id: due.id.clone(), changed, index_at, kind });
+        }
+        shard.change(&due.id, &self.budget, |entry| {
+            entry.content = Content::Gone;
+            entry.base = InBase::Present { index_at: stored.index_at };
+            entry.dirty = Dirty::Whole;
+            entry.changed = 0;
+        });
+        self.living.fetch_sub(1, Ordering::Relaxed);
+        Verdict::Change(Change::removal(due.id.clone(), index_at))
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let first = |shard: &parking_lot::Mutex<crate::shard::Shard>| shard.lock().due.first().map(|(time, _)| *time);
+        self.shards().iter().filter_map(first).min()
+    }
+
+    /// How many sessions have expired and are still counted, given the due entries of the base's index.
+    pub(crate) fn count_expired(&self, due_in_base: &[DueEntry], now: Timestamp) -> u64 {
+        let mut expired = BTreeSet::new();
+        for shard in self.shards() {
+            let shard = shard.lock();
+            let is_due = |(time, _): &&(Timestamp, SessionId)| *time <= now;
+            let due = shard.due.iter().take_while(is_due);
+            for (_, id) in due.chain(shard.due_in_sweep.iter().take_while(is_due)) {
+                if is_expired(&shard, id, now) == Some(true) {
+                    expired.insert(id.clone());
+                }
+            }
+        }
+        for due in due_in_base {
+            let Ok(Some(stored)) = &due.session else { continue };
+            let in_memory = is_expired(&self.lock(&due.id), &due.id, now);
+            let by_record = stored.index_at == due.index_at && stored.expires_at <= now;
+            if in_memory.unwrap_or(by_record) {
+                expired.insert(due.id.clone());
+            }
+        }
+        crate::numbers::to_u64(expired.len())
+    }
+}
+
+/// Whether the table has the session, expired; `None` where it knows nothing.
+fn is_expired(shard: &crate::shard::Shard, id: &SessionId, now: Timestamp) -> Option<bool> {
+    shard.entries.get(id).map(|entry| matches!(&entry.content, Content::Live(live) if live.expires_at <= now))
+}

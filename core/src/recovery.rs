@@ -1,0 +1,382 @@
+//! Opening a store: creating what is missing, taking the lock, and recovering what was acknowledged.
+//!
+//! Recovery trusts nothing that it only read. What it replays may exist in the page cache alone, so it is
+//! written again, into the first segments of a new run, and synced before the base names that run; only
+//! then is anything acknowledged, and only then are the old segments free. A crash at any point before
+//! leaves the old run in force.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::base::{BASE_FILE, Base, Batch};
+use crate::clock::{Clock, TimeKeeper};
+use crate::codec::{Created, FORMAT, Malformed, Meta, Operation, encode_operation};
+use crate::committer::Committer;
+use crate::engine::Engine;
+use crate::entry::{Content, Entry};
+use crate::error::{Error, Result};
+use crate::events::{Observers, Tasks};
+use crate::frame::{FRAME_HEADER_BYTES, FrameKind, begin_frame};
+use crate::health::Health;
+use crate::log::{AppendError, FrameContent, Log, LogWriter, SpaceFor};
+use crate::maintenance::{Doorbell, Maintenance};
+
+use crate::options::Options;
+use crate::progress::Progress;
+use crate::replay::{Dropped, Replayed, replay};
+use crate::segment::Segment;
+use crate::sequencer::Sequencer;
+use crate::session::SessionId;
+use crate::shard::Job;
+use crate::stats::Counters;
+use crate::storage::{Kind, Storage, StorageLock};
+use crate::table::Table;
+
+const LOCK_FILE: &str = "LOCK";
+const LOG_DIRECTORY: &str = "log";
+/// Numbers that a crash may have given away without a trace are skipped: at most a second's worth.
+const NUMBER_GAP: u64 = 1 << 24;
+const FRAME_BYTES: usize = 1024 * 1024;
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// Where the store's bytes and its time come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Creates the store's directory where it is missing, durably, and returns its one name.
+///
+/// # Errors
+/// [`Error::NotADirectory`], [`Error::Io`]
+pub(crate) fn prepare_directory(storage: &dyn Storage, path: &Path) -> Result<PathBuf> {
+    let not_a_directory = || Error::NotADirectory { path: path.to_owned() };
+    match storage.kind(path) {
+        Ok(Some(Kind::Directory)) => {}
+        Ok(Some(Kind::File)) => return Err(not_a_directory()),
+        Ok(None) => create_directory(storage, path)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Err(not_a_directory()),
+        Err(error) => return Err(Error::io("look at", path, error)),
+    }
+    storage.canonical(path).map_err(|error| Error::io("look at", path, error))
+}
+
+/// Creates a directory and makes its entry durable.
+pub(crate) fn create_directory(storage: &dyn Storage, path: &Path) -> Result<()> {
+    match storage.create_dir(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(Error::io("create the directory", path, error)),
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    storage.sync_dir(parent).map_err(|error| Error::io("sync the directory", parent, error))
+}
+
+/// Takes the store's lock, waiting at most `open_timeout` for whoever has it.
+fn lock(surroundings: &Surroundings, path: &Path, open_timeout: Duration) -> Result<Box<dyn StorageLock>> {
+    let lock_path = path.join(LOCK_FILE);
+    let waits_until = surroundings.clock.monotonic_millis() + crate::time::millis(open_timeout);
+    loop {
+        match surroundings.storage.try_lock(&lock_path) {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) if surroundings.clock.monotonic_millis() < waits_until => std::thread::sleep(LOCK_POLL),
+            Ok(None) => return Err(Error::Locked { path: path.to_owned() }),
+            Err(error) => return Err(Error::io("lock", lock_path, error)),
+        }
+    }
+}
+
+/// Opens the store in the directory `path`, which [`prepare_directory`] returned. No threads run yet.
+///
+/// # Errors
+/// All that opening can fail with; nothing on disk is changed by a failure but what was already agreed on.
+pub(crate) fn open(
+    options: Options,
+    path: PathBuf,
+    surroundings: &Surroundings,
+    salvage: bool,
+) -> Result<(Arc<Engine>, Vec<Dropped>)> {
+    let storage = Arc::clone(&surroundings.storage);
+    let lock = lock(surroundings, &path, options.open_timeout)?;
+    let log_directory = path.join(LOG_DIRECTORY);
+    create_directory(storage.as_ref(), &log_directory)?;
+
+    let mut dropped = Vec::new();
+    let (base, meta) = open_base(&storage, &path, &log_directory, &options, salvage, &mut dropped)?;
+
+    let counters = Arc::new(Counters::default());
+    let tasks = Tasks::default();
+    let sequencer = Arc::new(Sequencer::new(1));
+    let progress = {
+        let tasks = tasks.clone();
+        Arc::new(Progress::new(move |ready| {
+            for ready in ready {
+                tasks.push(Box::new(move || ready.run()));
+            }
+        }))
+    };
+    let jobs = crossbeam_channel::unbounded();
+    let table = Table::new(
+        options.cache_bytes,
+        Arc::clone(&counters),
+        Arc::clone(&sequencer),
+        Arc::clone(&progress),
+        jobs.0.clone(),
+        tasks.clone(),
+        meta.cleared,
+    );
+    table.living.store(i64::try_from(base.count()?).unwrap_or(i64::MAX), Ordering::Relaxed);
+
+    let mut failure = None;
+    let replayed = replay(storage.as_ref(), &log_directory, &meta, salvage, &mut |number, operation| {
+        if let Err(error) = table.replay(number, operation) {
+            failure.get_or_insert(error);
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    dropped.extend(replayed.dropped.iter().cloned());
+
+    let (log, writer, meta) = begin_run(&storage, &log_directory, &options, &table, &base, &meta, &replayed)?;
+    let last = meta.first_number - 1;
+    sequencer.begin(meta.first_number);
+    progress.publish(last, last);
+    discard(storage.as_ref(), &log, replayed.segments, &replayed.unreadable);
+
+    let health = Arc::new(Health::default());
+    let observers = Observers::new(tasks.clone());
+    let committer = Committer::new(
+        writer,
+        Arc::clone(&sequencer),
+        Arc::clone(&progress),
+        Arc::clone(&health),
+        observers.clone(),
+        Arc::clone(&counters),
+        path.clone(),
+    );
+    let time = TimeKeeper::new(Arc::clone(&surroundings.clock));
+    let maintenance = Maintenance::new(meta, time.monotonic_millis());
+    // What was replayed is looked up behind the first requests, so that `len` is exact soon.
+    drop(jobs.0.send(Job::Settle));
+    let engine = Engine {
+        options,
+        path,
+        storage,
+        time,
+        table,
+        base,
+        log,
+        sequencer,
+        progress,
+        counters,
+        health,
+        observers,
+        tasks,
+        jobs,
+        doorbell: Doorbell::default(),
+        checkpoint_rung: AtomicBool::new(false),
+        base_gate: RwLock::new(()),
+        committer: Mutex::new(committer),
+        maintenance: Mutex::new(maintenance),
+        lock: Mutex::new(Some(lock)),
+        process_id: std::process::id(),
+        threads: Mutex::default(),
+    };
+    Ok((Arc::new(engine), dropped))
+}
+
+/// Opens the base, or creates it where the store is new. With salvage an unreadable base is set aside.
+fn open_base(
+    storage: &Arc<dyn Storage>,
+    path: &Path,
+    log_directory: &Path,
+    options: &Options,
+    salvage: bool,
+    dropped: &mut Vec<Dropped>,
+) -> Result<(Base, Meta)> {
+    let base_path = path.join(BASE_FILE);
+    let exists = storage.kind(&base_path).map_err(|error| Error::io("look at", &base_path, error))?.is_some();
+    let has_log = storage
+        .list(log_directory)
+        .map_err(|error| Error::io("list", log_directory, error))?
+        .iter()
+        .any(|name| name.ends_with(".log"));
+    let new =
+        Meta { format: FORMAT, run: 0, start_segment: 0, recovered_frames: 0, first_number: 1, covered: 0, cleared: 0 };
+    let create = |meta: &Meta| Base::create(storage, path, options.base_cache_bytes, meta);
+    if !exists && !has_log {
+        return Ok((create(&new)?, new));
+    }
+    let opened = if exists {
+        Base::open(storage, path, options.base_cache_bytes)
+    } else {
+        let reason = "it is missing although the store has a log".to_owned();
+        Err(Error::Corrupted { file: base_path.clone(), offset: 0, reason })
+    };
+    match opened {
+        Ok((base, meta)) if salvage => {
+            drop_damaged(&base, &base_path, dropped)?;
+            Ok((base, meta))
+        }
+        Err(Error::Corrupted { reason, .. }) if salvage => {
+            if exists {
+                let aside = path.join("base.redb.damaged");
+                storage.rename(&base_path, &aside).map_err(|error| Error::io("set aside", &base_path, error))?;
+            }
+            dropped.push(Dropped { file: base_path, offset: 0, reason });
+            let meta = Meta { run: last_run(storage.as_ref(), log_directory)?, ..new };
+            let meta = Meta { start_segment: meta.run, ..meta };
+            Ok((create(&meta)?, meta))
+        }
+        opened => opened,
+    }
+}
+
+/// Removes the records that cannot be read, and lists them.
+fn drop_damaged(base: &Base, base_path: &Path, dropped: &mut Vec<Dropped>) -> Result<()> {
+    let mut after: Option<SessionId> = None;
+    loop {
+        let page = base.range(after.as_ref(), 1000)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        let damaged: Vec<_> = page.into_iter().filter_map(|(id, session)| Some((id, session.err()?))).collect();
+        for (_, error) in &damaged {
+            dropped.push(Dropped { file: base_path.to_owned(), offset: 0, reason: error.to_string() });
+        }
+        let ids: Vec<_> = damaged.into_iter().map(|(id, _)| id).collect();
+        if !ids.is_empty() {
+            base.remove_damaged(&ids)?;
+        }
+    }
+}
+
+/// The newest run that any segment belongs to.
+fn last_run(storage: &dyn Storage, log_directory: &Path) -> Result<u64> {
+    let mut last = 0;
+    for name in storage.list(log_directory).map_err(|error| Error::io("list", log_directory, error))? {
+        if name.ends_with(".log")
+            && let crate::segment::Found::Segment(segment) =
+                crate::segment::find_segment(storage, &log_directory.join(name))?
+        {
+            last = last.max(segment.header.run);
+        }
+    }
+    Ok(last)
+}
+
+/// Starts a new run of the log with what was replayed, and has the base name it.
+fn begin_run(
+    storage: &Arc<dyn Storage>,
+    log_directory: &Path,
+    options: &Options,
+    table: &Table,
+    base: &Base,
+    meta: &Meta,
+    replayed: &Replayed,
+) -> Result<(Arc<Log>, LogWriter, Meta)> {
+    let run = replayed.highest_segment.max(meta.run) + 1;
+    let highest_number = replayed.highest_number.max(meta.covered).max(meta.first_number);
+    let first_number = highest_number + NUMBER_GAP;
+    let log = Arc::new(Log::new(Arc::clone(storage), log_directory, run, options.log_bytes_max));
+    let mut writer = LogWriter::begin(Arc::clone(&log), first_number - 1)?;
+    let recovered_frames = write_again(table, &mut writer, meta, first_number - 1)?;
+    writer.sync().map_err(|error| Error::io("sync", writer.path(), error))?;
+    let meta = Meta { format: FORMAT, run, start_segment: run, recovered_frames, first_number, ..*meta };
+    base.commit(&Batch { meta: Some(meta), ..Batch::default() })?;
+    Ok((log, writer, meta))
+}
+
+/// Writes the table's changes, which come from the old run, into the new one. Returns the number of frames.
+fn write_again(table: &Table, writer: &mut LogWriter, meta: &Meta, last: u64) -> Result<u64> {
+    let mut frames = Frames { writer, first: meta.covered, last, frame: Vec::new(), count: 0, frames: 0 };
+    begin_frame(&mut frames.frame);
+    if table.clear_pending() {
+        frames.push(table.cleared(), &Operation::Clear)?;
+    }
+    for shard in table.shards() {
+        let shard = shard.lock();
+        for (id, entry) in &shard.entries {
+            frames.push_entry(id, entry)?;
+        }
+    }
+    frames.finish()?;
+    Ok(frames.frames)
+}
+
+/// Frames of recovered operations being filled.
+struct Frames<'a> {
+    writer: &'a mut LogWriter,
+    /// Offsets count from here.
+    first: u64,
+    last: u64,
+    frame: Vec<u8>,
+    count: u32,
+    frames: u64,
+}
+
+impl Frames<'_> {
+    fn push_entry(&mut self, id: &SessionId, entry: &Entry) -> Result<()> {
+        let id = id.as_bytes();
+        match &entry.content {
+            Content::Gone => self.push(entry.changed, &Operation::Destroy { id }),
+            Content::Touched { expires_at } => {
+                self.push(entry.changed, &Operation::Touch { id, expires_at: expires_at.as_millis() })
+            }
+            Content::Live(live) => {
+                if let (Some(touched), Created::Inherited(_)) = (live.touched_before, live.created) {
+                    self.push(live.version, &Operation::Touch { id, expires_at: touched.as_millis() })?;
+                }
+                let payload = live.payload.as_deref().unwrap_or_default();
+                let expires_at = live.expires_at.as_millis();
+                self.push(live.version, &Operation::Set { id, created: live.created, expires_at, payload })
+            }
+        }
+    }
+
+    fn push(&mut self, number: u64, operation: &Operation<'_>) -> Result<()> {
+        encode_operation(number.saturating_sub(self.first), operation, &mut self.frame).map_err(
+            |Malformed(reason)| Error::Internal { what: format!("an operation that cannot be encoded: {reason}") },
+        )?;
+        self.count += 1;
+        if self.frame.len() - FRAME_HEADER_BYTES >= FRAME_BYTES { self.finish() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let content =
+            FrameContent { kind: FrameKind::Recovered, count: self.count, first: self.first, last: self.last };
+        let appended = self.writer.append(&mut self.frame, content, SpaceFor::Recovery);
+        appended.map_err(|error| match error {
+            AppendError::Broken(error) | AppendError::NoSegment(error) => {
+                Error::io("write the recovered sessions to", self.writer.path(), error)
+            }
+            AppendError::Full => Error::Internal { what: "a recovery that hit the log's bound".to_owned() },
+        })?;
+        begin_frame(&mut self.frame);
+        self.count = 0;
+        self.frames += 1;
+        Ok(())
+    }
+}
+
+/// Recycles or removes what the old run left. A failure costs space, not sessions.
+fn discard(storage: &dyn Storage, log: &Log, segments: Vec<Segment>, unreadable: &[PathBuf]) {
+    for segment in segments {
+        if let Err(error) = log.adopt(segment) {
+            tracing::warn!(%error, "an old log segment could not be recycled");
+        }
+    }
+    for path in unreadable {
+        if let Err(error) = storage.remove_file(path) {
+            tracing::warn!(%error, path = %path.display(), "an unfinished log segment could not be removed");
+        }
+    }
+}

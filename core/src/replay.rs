@@ -1,0 +1,314 @@
+//! Reading the log after the store was last used: what was acknowledged, and whether all of it is there.
+//!
+//! Replay applies frames in order and stops at the first that is not whole. A frame found behind that place
+//! tells what it was: if it says that the missing operations had been durable, acknowledged data was
+//! damaged and opening fails with the place; if not, a power loss tore what nobody had been promised.
+//! With salvage, damage is stepped over and listed instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::codec::{Meta, Operation};
+use crate::error::{Error, Result};
+use crate::frame::{FRAME_ALIGNMENT, Frame, FrameKind, Salt};
+use crate::numbers::{to_u64, to_usize};
+use crate::segment::{Found, SEGMENT_HEADER_BYTES, Segment, find_segment};
+use crate::storage::Storage;
+
+/// Something that a salvage could not save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// The file it was in.
+    pub file: PathBuf,
+    /// Where in the file, in bytes; 0 where the place is not known.
+    pub offset: u64,
+    /// What was found.
+    pub reason: String,
+}
+
+/// What a replay found besides the operations.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    /// The highest number seen in any frame, applied or not.
+    pub(crate) highest_number: u64,
+    /// The highest number a segment has.
+    pub(crate) highest_segment: u64,
+    /// Every segment found; none is needed any more once what was replayed is durable elsewhere.
+    pub(crate) segments: Vec<Segment>,
+    /// Files whose headers are not readable and that no replay needed.
+    pub(crate) unreadable: Vec<PathBuf>,
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Replays the run that `meta` names, calling `apply` for each operation that the base may not have.
+///
+/// # Errors
+/// [`Error::Corrupted`] where acknowledged operations are damaged or missing and `salvage` is off,
+/// [`Error::UnsupportedFormat`], [`Error::Io`].
+pub(crate) fn replay(
+    storage: &dyn Storage,
+    directory: &Path,
+    meta: &Meta,
+    salvage: bool,
+    apply: &mut dyn FnMut(u64, &Operation<'_>),
+) -> Result<Replayed> {
+    let mut replay = Replay {
+        directory,
+        meta,
+        salvage,
+        segments: BTreeMap::new(),
+        visited: BTreeSet::new(),
+        next: None,
+        recovered: 0,
+        highest_number: 0,
+        dropped: Vec::new(),
+        apply,
+    };
+    let unreadable = replay.find(storage)?;
+    // Names count too: a file whose creation a crash stopped has no readable number.
+    let named = unreadable.iter().filter_map(|path| path.file_stem()?.to_str()?.parse::<u64>().ok());
+    let highest_segment = replay.segments.keys().copied().chain(named).max().unwrap_or_default();
+    if meta.run != 0 {
+        replay.run(&unreadable)?;
+    }
+    Ok(Replayed {
+        highest_number: replay.highest_number,
+        highest_segment,
+        segments: replay.segments.into_values().collect(),
+        unreadable,
+        dropped: replay.dropped,
+    })
+}
+
+struct Replay<'a> {
+    directory: &'a Path,
+    meta: &'a Meta,
+    salvage: bool,
+    segments: BTreeMap<u64, Segment>,
+    visited: BTreeSet<u64>,
+    /// The number the next batch has to begin with, once one was seen.
+    next: Option<u64>,
+    recovered: u64,
+    highest_number: u64,
+    dropped: Vec<Dropped>,
+    apply: &'a mut dyn FnMut(u64, &Operation<'_>),
+}
+
+/// How the reading of a segment ended.
+enum End {
+    /// Its last frame names the segment that goes on.
+    Continued(u64),
+    /// At this offset there is no whole frame.
+    Stopped(u64),
+}
+
+impl Replay<'_> {
+    /// Opens every segment of the directory; returns the files that are none.
+    fn find(&mut self, storage: &dyn Storage) -> Result<Vec<PathBuf>> {
+        let mut unreadable = Vec::new();
+        let mut names = storage.list(self.directory).map_err(|error| Error::io("list", self.directory, error))?;
+        names.sort();
+        for name in names.iter().filter(|name| name.ends_with(".log")) {
+            match find_segment(storage, &self.directory.join(name))? {
+                Found::Unreadable(path) => unreadable.push(path),
+                Found::Segment(segment) => {
+                    let path = segment.path.clone();
+                    if self.segments.insert(segment.header.number, segment).is_some() {
+                        self.damaged(&path, 0, "another file holds the segment of the same number")?;
+                    }
+                }
+            }
+        }
+        Ok(unreadable)
+    }
+
+    fn run(&mut self, unreadable: &[PathBuf]) -> Result<()> {
+        let mut number = self.meta.start_segment;
+        loop {
+            let Some(bytes) = self.read(number)? else {
+                let reason = match unreadable.first() {
+                    Some(path) => format!("segment {number} is missing, perhaps it was {}", path.display()),
+                    None => format!("segment {number}, which holds acknowledged sessions, is missing"),
+                };
+                let directory = self.directory.to_owned();
+                self.damaged(&directory, 0, &reason)?;
+                return self.rest();
+            };
+            match self.frames(number, &bytes)? {
+                End::Continued(successor) if !self.visited.contains(&successor) => number = successor,
+                End::Continued(_) => return self.rest(),
+                End::Stopped(at) => {
+                    self.check_end(number, &bytes, at)?;
+                    return self.rest();
+                }
+            }
+        }
+    }
+
+    /// The content of a segment of this run, which counts as visited from now on.
+    fn read(&mut self, number: u64) -> Result<Option<Vec<u8>>> {
+        let Some(segment) = self.segments.get(&number).filter(|segment| segment.header.run == self.meta.run) else {
+            return Ok(None);
+        };
+        self.visited.insert(number);
+        let mut bytes = vec![0; to_usize(segment.bytes)];
+        match segment.file.read_at(0, &mut bytes) {
+            Ok(()) => Ok(Some(bytes)),
+            Err(error) if self.salvage => {
+                let dropped = Dropped { file: segment.path.clone(), offset: 0, reason: error.to_string() };
+                self.dropped.push(dropped);
+                Ok(Some(Vec::new()))
+            }
+            Err(error) => Err(Error::io("read", &segment.path, error)),
+        }
+    }
+
+    /// Applies the segment's frames from its beginning.
+    fn frames(&mut self, number: u64, bytes: &[u8]) -> Result<End> {
+        let Some(segment) = self.segments.get(&number) else { return Ok(End::Stopped(0)) };
+        let salt = segment.header.salt;
+        let path = segment.path.clone();
+        let mut at = SEGMENT_HEADER_BYTES;
+        loop {
+            let Some(frame) = frame_at(bytes, at, salt).filter(|frame| self.follows(frame)) else {
+                if !self.salvage {
+                    return Ok(End::Stopped(at));
+                }
+                let Some(next) = next_frame(bytes, at, salt) else { return Ok(End::Stopped(at)) };
+                self.damaged(&path, at, &format!("{} bytes are not readable", next - at))?;
+                self.next = None;
+                at = next;
+                continue;
+            };
+            if frame.header.kind == FrameKind::Continued {
+                return Ok(End::Continued(frame.header.first));
+            }
+            self.apply_frame(&frame, &path, at)?;
+            at += frame.len;
+        }
+    }
+
+    /// Whether a whole frame is the one that comes next.
+    fn follows(&self, frame: &Frame<'_>) -> bool {
+        if self.salvage || frame.header.kind != FrameKind::Batch {
+            return true;
+        }
+        match self.next {
+            Some(next) => frame.header.first == next,
+            None => frame.header.first <= self.base_position() + 1,
+        }
+    }
+
+    /// The number up to which operations are in the base or were written again by the last recovery.
+    fn base_position(&self) -> u64 {
+        self.meta.covered.max(self.meta.first_number.saturating_sub(1))
+    }
+
+    fn apply_frame(&mut self, frame: &Frame<'_>, path: &Path, at: u64) -> Result<()> {
+        let operations = match frame.operations() {
+            Ok(operations) => operations,
+            Err(malformed) => return self.damaged(path, at, &malformed.0),
+        };
+        for (number, operation) in &operations {
+            self.highest_number = self.highest_number.max(*number);
+            if *number > self.meta.covered {
+                (self.apply)(*number, operation);
+            }
+        }
+        match frame.header.kind {
+            FrameKind::Batch => self.next = Some(frame.header.first + u64::from(frame.header.count)),
+            FrameKind::Recovered => self.recovered += 1,
+            FrameKind::Mark | FrameKind::Continued => {}
+        }
+        Ok(())
+    }
+
+    /// Decides whether the log ends at `at`, or is damaged there.
+    fn check_end(&mut self, number: u64, bytes: &[u8], at: u64) -> Result<()> {
+        let Some(segment) = self.segments.get(&number) else { return Ok(()) };
+        let (salt, path) = (segment.header.salt, segment.path.clone());
+        let from_start = self.meta.start_segment == self.meta.run;
+        if from_start && self.recovered < self.meta.recovered_frames {
+            return self.damaged(&path, at, "sessions that the last recovery wrote again are missing");
+        }
+        let lost = self.next.unwrap_or_else(|| self.base_position() + 1);
+        let mut claimed = self.claims(bytes, at, salt, lost);
+        let later: Vec<u64> = self.segments.keys().copied().filter(|later| !self.visited.contains(later)).collect();
+        for later in later {
+            if claimed {
+                break;
+            }
+            let Some(segment) = self.segments.get(&later).filter(|segment| segment.header.run == self.meta.run) else {
+                continue;
+            };
+            let salt = segment.header.salt;
+            let mut content = vec![0; to_usize(segment.bytes)];
+            segment.file.read_at(0, &mut content).map_err(|error| Error::io("read", &segment.path, error))?;
+            claimed = self.claims(&content, SEGMENT_HEADER_BYTES, salt, lost);
+        }
+        if claimed {
+            let reason = format!("operation {lost} was acknowledged and is not readable");
+            return self.damaged(&path, at, &reason);
+        }
+        Ok(())
+    }
+
+    /// Whether a frame at or behind `at` says that operation `lost` had been durable.
+    fn claims(&mut self, bytes: &[u8], mut at: u64, salt: Salt, lost: u64) -> bool {
+        while let Some(found) = next_frame(bytes, at, salt) {
+            let Some(frame) = frame_at(bytes, found, salt) else { return false };
+            if frame.header.kind == FrameKind::Batch {
+                let last = frame.header.first + u64::from(frame.header.count);
+                self.highest_number = self.highest_number.max(last);
+            }
+            if frame.header.durable >= lost {
+                return true;
+            }
+            at = found + frame.len;
+        }
+        false
+    }
+
+    /// With salvage: applies what the chain did not lead to.
+    fn rest(&mut self) -> Result<()> {
+        if !self.salvage {
+            return Ok(());
+        }
+        let start = self.meta.start_segment;
+        let rest: Vec<u64> = self.segments.keys().copied().filter(|number| *number >= start).collect();
+        for number in rest {
+            if !self.visited.contains(&number)
+                && let Some(bytes) = self.read(number)?
+            {
+                self.frames(number, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Damage: an error, or with salvage a line in the list.
+    fn damaged(&mut self, file: &Path, offset: u64, reason: &str) -> Result<()> {
+        if !self.salvage {
+            return Err(Error::Corrupted { file: file.to_owned(), offset, reason: reason.to_owned() });
+        }
+        self.dropped.push(Dropped { file: file.to_owned(), offset, reason: reason.to_owned() });
+        Ok(())
+    }
+}
+
+fn frame_at(bytes: &[u8], at: u64, salt: Salt) -> Option<Frame<'_>> {
+    Frame::read(bytes.get(to_usize(at)..)?, salt)
+}
+
+/// Where, at `at` or behind it, the next whole frame begins.
+fn next_frame(bytes: &[u8], at: u64, salt: Salt) -> Option<u64> {
+    let marker = salt.marker.to_le_bytes();
+    let step = to_usize(FRAME_ALIGNMENT);
+    let start = to_usize(at.next_multiple_of(FRAME_ALIGNMENT));
+    let places = bytes.get(start..)?.chunks(step).enumerate();
+    places
+        .filter(|(_, place)| place.starts_with(&marker))
+        .map(|(index, _)| to_u64(start + index * step))
+        .find(|place| frame_at(bytes, *place, salt).is_some())
+}

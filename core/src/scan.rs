@@ -1,0 +1,120 @@
+//! Reading all sessions, a page at a time, without holding anything between pages.
+//!
+//! For each page the table's changes are read first, then a snapshot of the base is opened: a session whose
+//! change is committed in between is in the snapshot, so none is missed. What the table says wins.
+
+use std::collections::BTreeMap;
+
+use crate::codec::Created;
+use crate::engine::Engine;
+use crate::entry::{Content, Entry};
+use crate::error::{Error, Result};
+use crate::session::{Session, SessionId, Version};
+use crate::time::Timestamp;
+
+/// Part of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Living sessions, in order of id.
+    pub sessions: Vec<(SessionId, Session)>,
+    /// Where the next page begins: pass it as `after`. `None`: there is no more.
+    pub next: Option<SessionId>,
+}
+
+/// What the table says of a session that the base may have otherwise.
+enum Overlay {
+    Session(Session),
+    /// The base has the payload.
+    Expiry(Timestamp),
+    Gone,
+}
+
+/// The largest page, so that a page's memory stays bounded.
+const PAGE_SESSIONS_MAX: usize = 10_000;
+
+pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> Result<Page> {
+    if limit == 0 {
+        return Err(Error::InvalidArgument { what: "limit", reason: "a page has at least one session".to_owned() });
+    }
+    let limit = limit.min(PAGE_SESSIONS_MAX);
+    let now = engine.time.now();
+    let (overlay, overlay_is_whole) = overlay(engine, after, limit);
+    let stored = if engine.table.clear_pending() { Vec::new() } else { engine.base.range(after, limit)? };
+    let base_is_whole = stored.len() < limit;
+    let cleared = engine.table.cleared();
+
+    // Up to here both sides are known completely; what lies behind belongs to the next page.
+    let overlay_end = if overlay_is_whole { None } else { overlay.keys().next_back().cloned() };
+    let base_end = if base_is_whole { None } else { stored.last().map(|(id, _)| id.clone()) };
+    let end = match (overlay_end, base_end) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    let within = |id: &SessionId| end.as_ref().is_none_or(|end| id <= end);
+
+    let mut found = BTreeMap::new();
+    for (id, session) in stored.into_iter().filter(|(id, _)| within(id)) {
+        let expires_at = match overlay.get(&id) {
+            None => None,
+            Some(Overlay::Expiry(expires_at)) => Some(*expires_at),
+            Some(Overlay::Session(_) | Overlay::Gone) => continue,
+        };
+        let stored = session?;
+        if stored.version > cleared {
+            let session = Session {
+                payload: stored.payload,
+                created_at: stored.created_at,
+                expires_at: expires_at.unwrap_or(stored.expires_at),
+                version: Version(stored.version),
+            };
+            found.insert(id, session);
+        }
+    }
+    for (id, overlay) in overlay {
+        if let Overlay::Session(session) = overlay
+            && within(&id)
+        {
+            found.insert(id, session);
+        }
+    }
+    let sessions = found.into_iter().filter(|(_, session)| session.expires_at > now).collect();
+    Ok(Page { sessions, next: end })
+}
+
+/// The table's changes behind `after`: the first `limit` of them, and whether that is all.
+fn overlay(engine: &Engine, after: Option<&SessionId>, limit: usize) -> (BTreeMap<SessionId, Overlay>, bool) {
+    let mut overlay = BTreeMap::new();
+    let mut is_whole = true;
+    for shard in engine.table.shards() {
+        let shard = shard.lock();
+        for (id, entry) in shard.entries.iter().filter(|(_, entry)| entry.is_dirty()) {
+            if after.is_some_and(|after| id <= after) {
+                continue;
+            }
+            overlay.insert(id.clone(), Overlay::of(entry));
+            if overlay.len() > limit {
+                overlay.pop_last();
+                is_whole = false;
+            }
+        }
+    }
+    (overlay, is_whole)
+}
+
+impl Overlay {
+    fn of(entry: &Entry) -> Self {
+        match &entry.content {
+            Content::Gone => Self::Gone,
+            Content::Touched { expires_at } => Self::Expiry(*expires_at),
+            Content::Live(live) => match (&live.payload, live.created) {
+                (None, _) => Self::Expiry(live.expires_at),
+                (Some(payload), Created::At(at) | Created::Inherited(at)) => Self::Session(Session {
+                    payload: payload.clone(),
+                    created_at: Timestamp::from_millis(at),
+                    expires_at: live.expires_at,
+                    version: Version(live.version),
+                }),
+            },
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Numbers for operations, and the committer's queue.
+//!
+//! Taking a number and entering the queue are one step under one lock, so that the log's order is the
+//! order of the numbers and "everything up to P" means it. Callers hold their shard's lock around it.
+//!
+//! The queue is a vector that the committer swaps out whole: a channel would add a second
+//! synchronisation to the one that numbering needs anyway.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::codec::{Created, Operation};
+use crate::numbers::to_u64;
+use crate::session::{Payload, SessionId};
+use crate::time::Timestamp;
+
+/// An operation on its way to the log.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Set { id: SessionId, created: Created, expires_at: Timestamp, payload: Payload },
+    Touch { id: SessionId, expires_at: Timestamp },
+    Destroy { id: SessionId },
+    Clear,
+}
+
+impl Queued {
+    pub(crate) fn operation(&self) -> Operation<'_> {
+        match self {
+            Self::Set { id, created, expires_at, payload } => {
+                Operation::Set { id: id.as_bytes(), created: *created, expires_at: expires_at.as_millis(), payload }
+            }
+            Self::Touch { id, expires_at } => {
+                Operation::Touch { id: id.as_bytes(), expires_at: expires_at.as_millis() }
+            }
+            Self::Destroy { id } => Operation::Destroy { id: id.as_bytes() },
+            Self::Clear => Operation::Clear,
+        }
+    }
+
+    /// About how many bytes the operation takes in the log, never too few.
+    fn bytes(&self) -> u64 {
+        const OVERHEAD: u64 = 48;
+        OVERHEAD
+            + match self {
+                Self::Set { id, payload, .. } => to_u64(id.as_bytes().len() + payload.len()),
+                Self::Touch { id, .. } | Self::Destroy { id } => to_u64(id.as_bytes().len()),
+                Self::Clear => 0,
+            }
+    }
+}
+
+/// How soon a queued operation has to reach the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// Written within 10 ms.
+    Lazy,
+    /// Written at once: somebody waits for it.
+    Written,
+    /// Written and synced at once.
+    Durable,
+}
+
+/// What the committer takes from the queue in one go.
+#[derive(Debug)]
+pub(crate) struct Drained {
+    /// The number of the first operation; the others follow without gaps.
+    pub(crate) first: u64,
+    pub(crate) operations: Vec<Queued>,
+    pub(crate) urgency: Urgency,
+    /// Somebody waits until everything up to here is durable.
+    pub(crate) sync_through: u64,
+    /// A checkpoint does, for which the log keeps a reserve.
+    pub(crate) checkpoint_through: u64,
+    /// When the oldest of the operations was queued, monotonic milliseconds.
+    pub(crate) since_millis: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    next: u64,
+    operations: Vec<Queued>,
+    bytes: u64,
+    urgency: Urgency,
+    since_millis: Option<u64>,
+    sync_through: u64,
+    checkpoint_through: u64,
+    closing: bool,
+    /// Whether the committer has to be woken for: anything; or only for what is urgent.
+    sleep: Sleep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    Awake,
+    UntilUrgent,
+    UntilAny,
+}
+
+/// Numbers and queue; shared by all threads.
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    queue: Mutex<Queue>,
+    work: Condvar,
+    /// What `Queue::bytes` was last, to be read without the lock.
+    queued_bytes: AtomicU64,
+}
+
+impl Sequencer {
+    /// A sequencer whose first operation gets the number `next`.
+    pub(crate) fn new(next: u64) -> Self {
+        let queue = Queue {
+            next,
+            operations: Vec::new(),
+            bytes: 0,
+            urgency: Urgency::Lazy,
+            since_millis: None,
+            sync_through: 0,
+            checkpoint_through: 0,
+            closing: false,
+            sleep: Sleep::Awake,
+        };
+        Self { queue: Mutex::new(queue), work: Condvar::new(), queued_bytes: AtomicU64::new(0) }
+    }
+
+    /// Has numbering go on at `next`, after a recovery.
+    pub(crate) fn begin(&self, next: u64) {
+        self.queue.lock().next = next;
+    }
+
+    /// Gives the operation its number and queues it.
+    pub(crate) fn submit(&self, operation: Queued, urgency: Urgency, now_millis: u64) -> u64 {
+        let mut queue = self.queue.lock();
+        let number = queue.next;
+        queue.next += 1;
+        queue.bytes += operation.bytes();
+        self.queued_bytes.store(queue.bytes, Ordering::Relaxed);
+        queue.operations.push(operation);
+        queue.since_millis.get_or_insert(now_millis);
+        queue.urgency = queue.urgency.max(urgency);
+        let wake = match queue.sleep {
+            Sleep::Awake => false,
+            Sleep::UntilUrgent => urgency > Urgency::Lazy,
+            Sleep::UntilAny => true,
+        };
+        if wake {
+            queue.sleep = Sleep::Awake;
+            drop(queue);
+            self.work.notify_one();
+        }
+        number
+    }
+
+    /// The last number given. Every operation up to it has been applied to the table, or is under the
+    /// lock of a shard right now.
+    pub(crate) fn last(&self) -> u64 {
+        self.queue.lock().next - 1
+    }
+
+    /// Bytes of operations that are not in the log yet.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.queued_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Asks the committer to make everything up to `number` durable; for a checkpoint it may use the
+    /// log's reserve.
+    pub(crate) fn sync_through(&self, number: u64, for_checkpoint: bool) {
+        let mut queue = self.queue.lock();
+        queue.sync_through = queue.sync_through.max(number);
+        if for_checkpoint {
+            queue.checkpoint_through = queue.checkpoint_through.max(number);
+        }
+        queue.sleep = Sleep::Awake;
+        drop(queue);
+        self.work.notify_one();
+    }
+
+    /// Wakes the committer, because there is room again or the store closes.
+    pub(crate) fn wake(&self) {
+        self.queue.lock().sleep = Sleep::Awake;
+        self.work.notify_one();
+    }
+
+    /// Tells the committer's thread to end once nothing is left to write.
+    pub(crate) fn close(&self) {
+        self.queue.lock().closing = true;
+        self.wake();
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.queue.lock().closing
+    }
+
+    /// Takes everything queued.
+    pub(crate) fn drain(&self, operations: Vec<Queued>) -> Drained {
+        let mut queue = self.queue.lock();
+        let operations = std::mem::replace(&mut queue.operations, operations);
+        queue.bytes = 0;
+        self.queued_bytes.store(0, Ordering::Relaxed);
+        Drained {
+            first: queue.next - to_u64(operations.len()),
+            operations,
+            urgency: std::mem::replace(&mut queue.urgency, Urgency::Lazy),
+            sync_through: queue.sync_through,
+            checkpoint_through: queue.checkpoint_through,
+            since_millis: queue.since_millis.take(),
+        }
+    }
+
+    /// Puts back what could not be written, in front of what came meanwhile.
+    pub(crate) fn put_back(&self, mut operations: Vec<Queued>, urgency: Urgency, since_millis: Option<u64>) {
+        let mut queue = self.queue.lock();
+        queue.urgency = queue.urgency.max(urgency);
+        operations.append(&mut queue.operations);
+        queue.bytes = operations.iter().map(Queued::bytes).sum();
+        self.queued_bytes.store(queue.bytes, Ordering::Relaxed);
+        queue.operations = operations;
+        queue.since_millis = since_millis.or(queue.since_millis);
+    }
+
+    /// Waits for work: until something urgent is queued, or `timeout` is over. Without a timeout anything
+    /// queued ends the wait.
+    pub(crate) fn wait(&self, timeout: Option<Duration>, durable: u64) {
+        let mut queue = self.queue.lock();
+        let pressing = queue.urgency > Urgency::Lazy || queue.sync_through > durable || queue.closing;
+        match timeout {
+            _ if pressing => {}
+            Some(timeout) => {
+                // Lazy operations set a deadline of their own, so their arrival has to be noticed too.
+                let lazy = queue.since_millis.is_some();
+                queue.sleep = if lazy { Sleep::UntilUrgent } else { Sleep::UntilAny };
+                self.work.wait_for(&mut queue, timeout);
+            }
+            None if queue.operations.is_empty() => {
+                queue.sleep = Sleep::UntilAny;
+                self.work.wait(&mut queue);
+            }
+            None => {}
+        }
+        queue.sleep = Sleep::Awake;
+    }
+
+    /// Whether something waits in the queue that may not be kept waiting.
+    pub(crate) fn is_pressing(&self, durable: u64) -> bool {
+        let queue = self.queue.lock();
+        queue.urgency > Urgency::Lazy || queue.sync_through > durable
+    }
+
+    /// When the oldest queued operation was queued, monotonic milliseconds.
+    pub(crate) fn queued_since(&self) -> Option<u64> {
+        self.queue.lock().since_millis
+    }
+
+    /// Sleeps for `span` or until woken, to slow acknowledgements down.
+    pub(crate) fn pause(&self, span: Duration) {
+        let mut queue = self.queue.lock();
+        if !queue.closing {
+            self.work.wait_for(&mut queue, span);
+        }
+    }
+}
+
+impl Created {
+    /// The creation time to show before the base was looked up.
+    pub(crate) const fn provisional(self) -> Timestamp {
+        match self {
+            Self::At(at) | Self::Inherited(at) => Timestamp::from_millis(at),
+        }
+    }
+}

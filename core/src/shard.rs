@@ -1,0 +1,189 @@
+//! One part of the table, under one lock: entries, marks of lookups under way, and what is due.
+//!
+//! A lookup's mark promises that the base's record of that id has not changed since the mark was made, and
+//! that no write came between: whoever changes either gives the mark a new token, which voids what the
+//! old lookup finds.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::Sender;
+
+use crate::base::StoredSession;
+use crate::entry::{Charge, Content, Dirty, Entry};
+use crate::error::Result;
+use crate::progress::Deferred;
+use crate::session::{Session, SessionId};
+use crate::stats::Counters;
+use crate::table::WriteContext;
+use crate::time::Timestamp;
+
+type FastHasher = foldhash::fast::RandomState;
+
+/// Somebody who waits for a lookup.
+pub(crate) enum Waiter {
+    /// A read, answered on the completion thread.
+    Read(Box<dyn FnOnce(Result<Option<Session>>) + Send>),
+    /// A read whose caller blocks.
+    Blocked(Sender<Result<Option<Session>>>),
+    /// A touch of a session that was not in memory.
+    Touch { expires_at: Timestamp, write: WriteContext, deferred: Arc<Deferred> },
+}
+
+/// A lookup under way.
+pub(crate) struct Lookup {
+    pub(crate) token: u64,
+    pub(crate) waiters: Vec<Waiter>,
+    /// Numbers of writes that are not acknowledged before the lookup is done.
+    pub(crate) numbers: Vec<u64>,
+}
+
+/// Work for the readers.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Look up one session.
+    LookUp(LookupJob),
+    /// Look up everything that is not resolved yet.
+    Settle,
+    /// End.
+    End,
+}
+
+/// A lookup for the readers to do.
+#[derive(Debug)]
+pub(crate) struct LookupJob {
+    pub(crate) id: SessionId,
+    pub(crate) token: u64,
+}
+
+/// What a lookup found: `None` where the base has no record that counts.
+pub(crate) type LookupAnswer = Result<Option<StoredSession>>;
+
+#[derive(Default)]
+pub(crate) struct Shard {
+    pub(crate) entries: HashMap<SessionId, Entry, FastHasher>,
+    pub(crate) lookups: HashMap<SessionId, Lookup, FastHasher>,
+    /// Ids whose entries are dirty, for the next checkpoint.
+    pub(crate) dirty: Vec<SessionId>,
+    /// Ids whose entries do not know yet what the base has.
+    pub(crate) unresolved: HashSet<SessionId, FastHasher>,
+    /// When dirty sessions expire, so that they are found although the base's index does not have them.
+    pub(crate) due: BTreeSet<(Timestamp, SessionId)>,
+    /// The same for those that the checkpoint under way took.
+    pub(crate) due_in_sweep: BTreeSet<(Timestamp, SessionId)>,
+    /// Ids whose memory may be taken back, next candidate first.
+    pub(crate) ring: VecDeque<SessionId>,
+}
+
+/// The memory of all shards together.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    cache_bytes_max: u64,
+    cached: AtomicU64,
+    pinned: AtomicU64,
+}
+
+impl Budget {
+    pub(crate) const fn new(cache_bytes_max: u64) -> Self {
+        Self { cache_bytes_max, cached: AtomicU64::new(0), pinned: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn cached(&self) -> u64 {
+        self.cached.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pinned(&self) -> u64 {
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn adjust(&self, before: Charge, after: Charge) {
+        move_by(&self.cached, before.cached, after.cached);
+        move_by(&self.pinned, before.pinned, after.pinned);
+    }
+}
+
+fn move_by(gauge: &AtomicU64, before: u64, after: u64) {
+    if after > before {
+        gauge.fetch_add(after - before, Ordering::Relaxed);
+    } else if before > after {
+        gauge.fetch_sub(before - after, Ordering::Relaxed);
+    }
+}
+
+impl Shard {
+    /// Changes the entry of `id`, made where it is missing, and keeps the books: memory, lists, due set.
+    pub(crate) fn change<T>(&mut self, id: &SessionId, budget: &Budget, change: impl FnOnce(&mut Entry) -> T) -> T {
+        let mut before = Charge::default();
+        let entry = match self.entries.get_mut(id) {
+            Some(entry) => {
+                before = entry.charge(id);
+                entry
+            }
+            None => self.entries.entry(id.clone()).or_insert_with(Entry::vacant),
+        };
+        let changed = change(entry);
+        let after = entry.charge(id);
+        if entry.dirty != Dirty::Clean {
+            if !entry.listed {
+                entry.listed = true;
+                self.dirty.push(id.clone());
+            }
+            if let Content::Live(live) = &entry.content
+                && entry.filed_at.is_none_or(|filed_at| live.expires_at < filed_at)
+            {
+                entry.filed_at = Some(live.expires_at);
+                self.due.insert((live.expires_at, id.clone()));
+            }
+        }
+        if after.cached > 0 && !entry.ringed {
+            entry.ringed = true;
+            self.ring.push_back(id.clone());
+        }
+        if entry.is_resolved() {
+            self.unresolved.remove(id);
+        } else if !self.unresolved.contains(id) {
+            self.unresolved.insert(id.clone());
+        }
+        budget.adjust(before, after);
+        changed
+    }
+
+    /// Forgets the entry of `id`: from now on the base decides.
+    pub(crate) fn remove(&mut self, id: &SessionId, budget: &Budget) {
+        if let Some(entry) = self.entries.remove(id) {
+            budget.adjust(entry.charge(id), Charge::default());
+            self.unresolved.remove(id);
+        }
+    }
+
+    /// Drops unchanged sessions that were not read lately while the cache is over its budget.
+    pub(crate) fn evict(&mut self, budget: &Budget, counters: &Counters) {
+        let mut passes = self.ring.len() * 2;
+        while budget.cached() > budget.cache_bytes_max && passes > 0 {
+            passes -= 1;
+            let Some(id) = self.ring.pop_front() else { return };
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let before = entry.charge(&id);
+            if before.cached == 0 {
+                entry.ringed = false;
+            } else if entry.referenced {
+                entry.referenced = false;
+                self.ring.push_back(id);
+            } else if entry.dirty == Dirty::Clean {
+                self.entries.remove(&id);
+                budget.adjust(before, Charge::default());
+                counters.evictions.one();
+            } else {
+                entry.ringed = false;
+                if let Content::Live(live) = &mut entry.content {
+                    live.payload = None;
+                }
+                let after = entry.charge(&id);
+                budget.adjust(before, after);
+                counters.evictions.one();
+            }
+        }
+    }
+}

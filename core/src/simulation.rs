@@ -1,0 +1,121 @@
+//! The store without its threads, on a storage and a clock that a test supplies. Not a stable interface.
+//!
+//! A [`Simulation`] does nothing by itself: each step of committer, maintenance, readers and completions is
+//! called, so that a test decides the order of everything and can stop at any operation of the storage.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::committer;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::maintenance;
+use crate::options::Options;
+use crate::recovery::{self, Surroundings, prepare_directory};
+use crate::replay::Dropped;
+use crate::store::Store;
+
+pub use crate::clock::{Clock, SystemClock};
+pub use crate::disk::Disk;
+pub use crate::storage::{Kind, Storage, StorageFile, StorageLock};
+
+/// An open store whose steps are called one by one.
+pub struct Simulation {
+    engine: Arc<Engine>,
+    store: Store,
+}
+
+impl Simulation {
+    /// Opens the store on `storage` at `clock`'s time, without starting any thread.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(options: Options, storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::open_with(options, storage, clock, false).map(|(simulation, _)| simulation)
+    }
+
+    /// As [`Simulation::open`], optionally with salvage.
+    ///
+    /// # Errors
+    /// As [`Store::open_salvage`].
+    pub fn open_with(
+        options: Options,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        salvage: bool,
+    ) -> Result<(Self, Vec<Dropped>)> {
+        options.check()?;
+        let path = prepare_directory(storage.as_ref(), options.path())?;
+        let (engine, dropped) = recovery::open(options, path, &Surroundings { storage, clock }, salvage)?;
+        let store = Store::simulated(Arc::clone(&engine));
+        Ok((Self { engine, store }, dropped))
+    }
+
+    /// The store, for calling operations. Those that block wait for steps that nobody makes: use commits and
+    /// callbacks.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// One round of the committer. Returns whether it wants another one at once.
+    pub fn step_committer(&self) -> bool {
+        matches!(self.engine.step_committer(), committer::Next::WaitForRoom(_))
+    }
+
+    /// One step of maintenance, with whatever it waits for done by the committer. Returns whether there is
+    /// more to do now.
+    pub fn step_maintenance(&self) -> bool {
+        match self.engine.step_maintenance() {
+            maintenance::Next::Again => true,
+            maintenance::Next::WaitDurable(_) => {
+                self.engine.step_committer();
+                true
+            }
+            maintenance::Next::Wait(_) => false,
+        }
+    }
+
+    /// Does one lookup that a read or a write waits for. Returns whether there was one.
+    pub fn step_reader(&self) -> bool {
+        self.engine.jobs.1.try_recv().is_ok_and(|job| self.engine.run_job(&job))
+    }
+
+    /// Runs the callbacks that are ready. Returns whether there were any.
+    pub fn step_completions(&self) -> bool {
+        self.engine.tasks.run_queued()
+    }
+
+    /// Asks for a checkpoint; the next steps of maintenance make it.
+    pub fn ask_checkpoint(&self) {
+        self.engine.doorbell.ask_checkpoint();
+    }
+
+    /// Steps everything until nothing has anything to do at this time.
+    pub fn settle(&self) {
+        for _ in 0..10_000 {
+            let mut busy = self.step_reader();
+            self.step_committer();
+            busy |= self.step_maintenance();
+            busy |= self.step_completions();
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    /// Copies the store's base as [`Store::backup`] does, without its checkpoint.
+    ///
+    /// # Errors
+    /// As [`Store::backup`].
+    pub fn backup(&self, directory: &Path) -> Result<()> {
+        crate::backup::backup(&self.engine, directory)
+    }
+}
+
+impl Drop for Simulation {
+    /// Lets go of the lock; nothing else is done, as after a crash.
+    fn drop(&mut self) {
+        *self.engine.lock.lock() = None;
+    }
+}

@@ -1,0 +1,386 @@
+//! The handle that applications hold.
+//!
+//! Every operation is submitted within the call and completed later; nothing here blocks on the disk but
+//! the calls that say so. A handle adds a `ttl` of its own and can be closed on its own.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::events::{Event, Subscription};
+use crate::lookup::look_up;
+use crate::numbers::to_u64;
+use crate::options::{Options, check_expiry};
+use crate::progress::{Commit, Need};
+use crate::registry::{self, Registration};
+use crate::replay::Dropped;
+use crate::scan::{self, Page};
+use crate::session::{Payload, Session, SessionId};
+use crate::shard::{LookupJob, Waiter};
+use crate::stats::Stats;
+use crate::table::Touched;
+use crate::time::Timestamp;
+
+/// An open session store.
+///
+/// Cheap to clone, and usable from any number of threads at once. Openers of the same directory in one
+/// process share one store underneath; it is closed when the last of them closes or drops its handle.
+///
+/// Reads see a `set`, `touch`, `destroy` or `clear` from the moment it was called, whatever the durability.
+/// Expiry is enforced on every read, to the millisecond.
+#[derive(Clone)]
+pub struct Store(Arc<Handle>);
+
+struct Handle {
+    place: Place,
+    ttl: Duration,
+    closed: AtomicBool,
+}
+
+/// What the handle keeps open.
+enum Place {
+    Registered(Registration),
+    #[cfg(feature = "simulation")]
+    Simulated(Arc<Engine>),
+}
+
+impl Place {
+    fn engine(&self) -> &Engine {
+        match self {
+            Self::Registered(registration) => &registration.engine,
+            #[cfg(feature = "simulation")]
+            Self::Simulated(engine) => engine,
+        }
+    }
+
+    fn release(&self, checkpoint: bool) -> Result<()> {
+        match self {
+            Self::Registered(registration) => registration.release(checkpoint),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Store({})", self.engine().path.display())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // In a forked child the engine is the parent's: its threads are not here, its lock is not ours.
+        if self.place.engine().is_forked() || self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        if let Err(error) = self.place.release(false) {
+            tracing::warn!(%error, "a store was dropped without being closed, and closing it failed");
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in `options`' directory, creating it if there is none.
+    ///
+    /// Blocks while recovering what the last process left, a time bounded by `log_bytes_max`, and for up to
+    /// `open_timeout` while another process has the store.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`], [`Error::NotADirectory`], [`Error::Io`] for a directory that cannot be made
+    /// or written, [`Error::Locked`], [`Error::OptionsConflict`], [`Error::Corrupted`],
+    /// [`Error::UnsupportedFormat`], [`Error::DiskFull`].
+    pub fn open(options: Options) -> Result<Self> {
+        let ttl = options.ttl;
+        let (registration, _) = registry::open(options, false)?;
+        Ok(Self::new(Place::Registered(registration), ttl))
+    }
+
+    /// Opens a damaged store with what is left of it, and lists what could not be saved.
+    ///
+    /// Damaged records are removed and damaged parts of the log stepped over: copy the directory first. An
+    /// unreadable base is set aside as `base.redb.damaged`. Sessions may come back in an older state.
+    ///
+    /// # Errors
+    /// As [`Store::open`], but [`Error::Corrupted`] only for what cannot be worked around.
+    pub fn open_salvage(options: Options) -> Result<(Self, Vec<Dropped>)> {
+        let ttl = options.ttl;
+        let (registration, dropped) = registry::open(options, true)?;
+        Ok((Self::new(Place::Registered(registration), ttl), dropped))
+    }
+
+    fn new(place: Place, ttl: Duration) -> Self {
+        Self(Arc::new(Handle { place, ttl, closed: AtomicBool::new(false) }))
+    }
+
+    #[cfg(feature = "simulation")]
+    pub(crate) fn simulated(engine: Arc<Engine>) -> Self {
+        let ttl = engine.options.ttl;
+        Self::new(Place::Simulated(engine), ttl)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.0.place.engine()
+    }
+
+    fn open_engine(&self) -> Result<&Engine> {
+        let engine = self.engine();
+        engine.check_process()?;
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(engine.closed_error());
+        }
+        engine.health.check_open()?;
+        Ok(engine)
+    }
+
+    fn writable_engine(&self) -> Result<&Engine> {
+        let engine = self.open_engine()?;
+        engine.health.check_write()?;
+        Ok(engine)
+    }
+
+    /// The session, if there is one and it has not expired. Blocks only to read from disk what is not in
+    /// memory.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]; [`Error::Io`] and [`Error::Corrupted`] where the disk fails or
+    /// the record is damaged.
+    pub fn get(&self, id: &SessionId) -> Result<Option<Session>> {
+        let engine = self.open_engine()?;
+        let now = engine.time.now();
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let answer = engine.table.get(id, now, || Waiter::Blocked(sender));
+        if let Some(session) = answer {
+            engine.counters.hits.one();
+            return Ok(session);
+        }
+        engine.counters.misses.one();
+        // Looked up on this thread, instead of waiting for a reader to be free.
+        let token = engine.table.lock(id).lookups.get(id).map(|lookup| lookup.token);
+        if let Some(token) = token {
+            look_up(&engine.table, &engine.base, &LookupJob { id: id.clone(), token }, now, engine.need());
+        }
+        receiver.recv().unwrap_or_else(|_| Err(engine.closed_error()))
+    }
+
+    /// Answers at once where memory knows, and drops `callback`. Otherwise `None`: `callback` is called
+    /// once, on the store's completion thread, with what [`Store::get`] would return.
+    pub fn get_async<F>(&self, id: &SessionId, callback: F) -> Option<Result<Option<Session>>>
+    where
+        F: FnOnce(Result<Option<Session>>) + Send + 'static,
+    {
+        let engine = match self.open_engine() {
+            Ok(engine) => engine,
+            Err(error) => return Some(Err(error)),
+        };
+        let answer = engine.table.get(id, engine.time.now(), || Waiter::Read(Box::new(callback)));
+        if answer.is_some() {
+            engine.counters.hits.one();
+        } else {
+            engine.counters.misses.one();
+        }
+        answer.map(Ok)
+    }
+
+    /// Stores `payload` under `id`, replacing what was there, until `expires_at`; `None`: the handle's
+    /// `ttl` from now. A time that has passed makes a session that is already expired.
+    ///
+    /// Acknowledged as the store's durability says.
+    ///
+    /// # Errors
+    /// Refused before anything happened: [`Error::ValueTooLarge`], [`Error::InvalidArgument`],
+    /// [`Error::Overloaded`], [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Closed`],
+    /// [`Error::Forked`].
+    pub fn set(&self, id: &SessionId, payload: impl Into<Payload>, expires_at: Option<Timestamp>) -> Result<Commit> {
+        let engine = self.writable_engine()?;
+        let payload = payload.into();
+        let bytes = to_u64(payload.len());
+        let bytes_max = engine.options.payload_bytes_max;
+        if bytes > bytes_max {
+            return Err(Error::ValueTooLarge { bytes, bytes_max });
+        }
+        if let Some(error) = engine.overload() {
+            return Err(error);
+        }
+        let (write, need) = engine.write_context();
+        let expires_at = match expires_at {
+            Some(expires_at) => check_expiry(expires_at)?,
+            None => write.now.saturating_add(self.0.ttl),
+        };
+        let number = engine.table.set(id, payload, expires_at, &write);
+        engine.counters.sets.one();
+        engine.doorbell.expires(expires_at);
+        Ok(self.commit(engine, number, need))
+    }
+
+    /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
+    ///
+    /// A later expiry is acknowledged at once and reaches the disk within a second, or 10 ms for a process
+    /// kill; losing it leaves the earlier one. An earlier expiry follows the store's durability.
+    ///
+    /// # Errors
+    /// As [`Store::set`]. [`Commit::wait`] fails where a session that is not in memory cannot be read.
+    pub fn touch(&self, id: &SessionId, expires_at: Timestamp) -> Result<Commit> {
+        let engine = self.open_engine()?;
+        let expires_at = check_expiry(expires_at)?;
+        if let Some(error) = engine.health.poisoned() {
+            return Err(error);
+        }
+        let (write, need) = engine.write_context();
+        let touched = engine.table.touch(id, expires_at, &write);
+        engine.counters.touches.one();
+        engine.doorbell.expires(expires_at);
+        Ok(match touched {
+            Touched::Done => Commit::done(),
+            Touched::At(number) => self.commit(engine, number, need),
+            Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
+        })
+    }
+
+    /// Removes the session. Without one, nothing happens, and that is acknowledged in the same way.
+    ///
+    /// Acknowledged as the store's durability says: an acknowledged logout stays.
+    ///
+    /// # Errors
+    /// As [`Store::set`].
+    pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
+        let engine = self.writable_engine()?;
+        let (write, need) = engine.write_context();
+        let number = engine.table.destroy(id, &write);
+        engine.counters.destroys.one();
+        Ok(self.commit(engine, number, need))
+    }
+
+    /// Removes every session that there is at the moment of the call, as one operation.
+    ///
+    /// Acknowledged as the store's durability says. The space comes back later, in the background.
+    ///
+    /// # Errors
+    /// As [`Store::set`].
+    pub fn clear(&self) -> Result<Commit> {
+        let engine = self.writable_engine()?;
+        let (write, need) = engine.write_context();
+        let number = engine.table.clear(&write);
+        Ok(self.commit(engine, number, need))
+    }
+
+    fn commit(&self, engine: &Engine, number: u64, need: Need) -> Commit {
+        Commit::at(Arc::clone(&engine.progress), number, need)
+    }
+
+    /// The exact number of living sessions. May block on reading the disk: after opening, while what was
+    /// replayed is looked up, and while many sessions have just expired.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn len(&self) -> Result<u64> {
+        self.open_engine()?.len()
+    }
+
+    /// Whether there is no living session.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Up to `limit` living sessions behind `after`, in order of id. Blocks on reading the disk.
+    ///
+    /// Nothing is held between pages: a session that lives through the whole scan is in it exactly once;
+    /// one that comes or goes meanwhile may or may not be.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; [`Error::InvalidArgument`] for a `limit` of zero.
+    pub fn scan(&self, after: Option<&SessionId>, limit: usize) -> Result<Page> {
+        scan::page(self.open_engine()?, after, limit)
+    }
+
+    /// Blocks until everything called before is durable and in the base, so that the next open has nothing
+    /// to replay.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Io`]: nothing is lost, it is in the log.
+    pub fn flush(&self) -> Result<()> {
+        let engine = self.open_engine()?;
+        let ticket = engine.doorbell.ask_checkpoint();
+        engine.doorbell.wait_checkpoint(ticket).map(drop)
+    }
+
+    /// Blocks until everything called before is durable in the log: quick, unlike [`Store::flush`].
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::DiskFull`]
+    pub fn sync(&self) -> Result<()> {
+        self.open_engine()?.sync()
+    }
+
+    /// Blocks until everything that has expired is removed, and returns how many sessions that were.
+    /// Nobody has to call it: the store reaps by itself.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn reap(&self) -> Result<u64> {
+        let engine = self.open_engine()?;
+        let ticket = engine.doorbell.ask_reap();
+        engine.doorbell.wait_reap(ticket)
+    }
+
+    /// Writes a copy of the store into `directory`, which must not exist, while the store goes on. Blocks.
+    ///
+    /// The copy is a store of its own. It has everything that was acknowledged before the call; it appears
+    /// under its name only once it is complete and durable.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a directory that exists; as [`Store::flush`].
+    pub fn backup(&self, directory: &Path) -> Result<()> {
+        let engine = self.open_engine()?;
+        if engine.storage.kind(directory).map_err(|error| Error::io("look at", directory, error))?.is_some() {
+            let reason = format!("{} exists already; name a directory that does not", directory.display());
+            return Err(Error::InvalidArgument { what: "directory", reason });
+        }
+        self.flush()?;
+        crate::backup::backup(engine, directory)
+    }
+
+    /// The store's figures.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        crate::maintenance::gauges(self.engine());
+        self.engine().counters.snapshot()
+    }
+
+    /// Whether a failure of the log has ended all writing; see [`Error::Poisoned`].
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.engine().health.poisoned().is_some()
+    }
+
+    /// Has `observer` called, on the completion thread, with what happens in the background.
+    pub fn subscribe<F>(&self, observer: F) -> Subscription
+    where
+        F: Fn(&Event) + Send + Sync + 'static,
+    {
+        self.engine().observers.subscribe(Arc::new(observer))
+    }
+
+    /// Closes this handle and its clones. The last handle of the process flushes the store, waits for all
+    /// completions, and lets go of the lock. Blocks. Closing again does nothing.
+    ///
+    /// A handle that is dropped instead makes everything durable in the log, and leaves the base to the
+    /// next open.
+    ///
+    /// # Errors
+    /// As [`Store::flush`]; the store is closed all the same.
+    pub fn close(&self) -> Result<()> {
+        self.engine().check_process()?;
+        if self.0.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.0.place.release(true)
+    }
+}

@@ -1,0 +1,181 @@
+//! What a checkpoint takes from the table, and what it tells the table afterwards.
+//!
+//! A change is captured with the number of the operation it shows. Its entry turns clean, or its tombstone
+//! goes, only after the commit returned and only if that is still its last operation.
+
+use crate::base::Committed;
+use crate::codec::Created;
+use crate::entry::{Content, Dirty, InBase, Live};
+use crate::session::{Payload, SessionId};
+use crate::table::Table;
+use crate::time::Timestamp;
+
+/// One session's change, as the base is to have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) id: SessionId,
+    /// The number of the session's last operation when it was captured.
+    pub(crate) changed: u64,
+    /// Where the expiry index has the session, if the base has it.
+    pub(crate) index_at: Option<Timestamp>,
+    pub(crate) kind: ChangeKind,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ChangeKind {
+    /// A whole record.
+    Whole { payload: Payload, created_at: Timestamp, expires_at: Timestamp, version: u64 },
+    /// A new expiry for the record that is there.
+    Expiry { expires_at: Timestamp },
+    /// No record.
+    Gone,
+}
+
+impl Change {
+    /// The removal of a record that the table says nothing about.
+    pub(crate) const fn removal(id: SessionId, index_at: Option<Timestamp>) -> Self {
+        Self { id, changed: 0, index_at, kind: ChangeKind::Gone }
+    }
+
+    /// About how many bytes the change takes in a transaction.
+    pub(crate) fn bytes(&self) -> u64 {
+        let payload = match &self.kind {
+            ChangeKind::Whole { payload, .. } => payload.len(),
+            _ => 0,
+        };
+        crate::numbers::to_u64(payload + self.id.as_bytes().len() + 64)
+    }
+}
+
+/// How many entries are looked at while a shard's lock is held.
+const ENTRIES_PER_LOCK: usize = 64;
+
+impl Table {
+    /// Takes the ids of all dirty entries. What is due among them stays to be found until the sweep ends.
+    pub(crate) fn begin_sweep(&self) -> Vec<Vec<SessionId>> {
+        let mut taken = Vec::new();
+        for shard in self.shards() {
+            let mut shard = shard.lock();
+            let ids = std::mem::take(&mut shard.dirty);
+            let mut due = std::mem::take(&mut shard.due);
+            shard.due_in_sweep.append(&mut due);
+            taken.push(ids);
+        }
+        taken
+    }
+
+    /// Captures the changes of these ids, which are of one shard. Returns those whose entries have to be
+    /// looked up in the base first.
+    pub(crate) fn capture(&self, ids: &[SessionId], changes: &mut Vec<Change>) -> Vec<SessionId> {
+        let mut unresolved = Vec::new();
+        for part in ids.chunks(ENTRIES_PER_LOCK) {
+            let Some(first) = part.first() else { continue };
+            let mut shard = self.lock(first);
+            for id in part {
+                let Some(entry) = shard.entries.get_mut(id) else { continue };
+                if !entry.is_resolved() {
+                    unresolved.push(id.clone());
+                    continue;
+                }
+                entry.listed = false;
+                let index_at = match entry.base {
+                    InBase::Present { index_at } => Some(index_at),
+                    InBase::Absent | InBase::Unknown => None,
+                };
+                let kind = match (&entry.content, entry.dirty) {
+                    (_, Dirty::Clean) => continue,
+                    (Content::Gone | Content::Touched { .. }, _) => ChangeKind::Gone,
+                    (Content::Live(live), Dirty::Expiry) if live.payload.is_none() => {
+                        ChangeKind::Expiry { expires_at: live.expires_at }
+                    }
+                    (Content::Live(live), _) => live.whole(),
+                };
+                // Filed in the set that goes when the sweep ends; a change from now on is filed anew.
+                entry.filed_at = None;
+                changes.push(Change { id: id.clone(), changed: entry.changed, index_at, kind });
+            }
+        }
+        unresolved
+    }
+
+    /// Notes that a change is committed. `cleared` is what [`Table::cleared`] was when it was captured.
+    pub(crate) fn committed(&self, change: &Change, committed: &Committed, cleared: u64) {
+        let mut shard = self.lock(&change.id);
+        if self.cleared() != cleared {
+            return;
+        }
+        let base = match committed {
+            Committed::Stored { index_at } => InBase::Present { index_at: *index_at },
+            Committed::Removed => InBase::Absent,
+            Committed::Damaged(_) => InBase::Present { index_at: change.index_at.unwrap_or_default() },
+        };
+        // A lookup that is under way may have seen the base before the commit.
+        self.renew_mark(&mut shard, &change.id);
+        let Some(entry) = shard.entries.get(&change.id) else { return };
+        let is_last = entry.changed == change.changed;
+        let drop_entry = is_last
+            && match &entry.content {
+                Content::Live(live) => live.payload.is_none(),
+                Content::Touched { .. } | Content::Gone => true,
+            };
+        if drop_entry {
+            shard.remove(&change.id, &self.budget);
+            return;
+        }
+        if !entry.is_resolved() {
+            // Written while nothing was in memory: its own lookup, renewed above, will tell.
+            return;
+        }
+        shard.change(&change.id, &self.budget, |entry| {
+            entry.base = base;
+            if let InBase::Present { index_at } = base {
+                entry.filed_at = Some(entry.filed_at.map_or(index_at, |filed_at| filed_at.min(index_at)));
+            }
+            if is_last {
+                entry.dirty = Dirty::Clean;
+            }
+        });
+        shard.evict(&self.budget, &self.counters);
+    }
+
+    /// Gives back a change that could not be committed, for the next checkpoint to take again.
+    pub(crate) fn not_committed(&self, change: &Change) {
+        let mut shard = self.lock(&change.id);
+        if let Some(entry) = shard.entries.get(&change.id)
+            && entry.is_dirty()
+        {
+            // Lists and files it again.
+            shard.change(&change.id, &self.budget, |_| ());
+        }
+    }
+
+    /// Gives back ids that were never captured.
+    pub(crate) fn not_captured(&self, ids: &[SessionId]) {
+        for id in ids {
+            let mut shard = self.lock(id);
+            if let Some(entry) = shard.entries.get_mut(id) {
+                entry.listed = false;
+                entry.filed_at = None;
+                shard.change(id, &self.budget, |_| ());
+            }
+        }
+    }
+
+    /// Forgets what was due among the changes of a finished or abandoned sweep.
+    pub(crate) fn end_sweep(&self) {
+        for shard in self.shards() {
+            let due = std::mem::take(&mut shard.lock().due_in_sweep);
+            drop(due);
+        }
+    }
+}
+
+impl Live {
+    fn whole(&self) -> ChangeKind {
+        let Some(payload) = &self.payload else { return ChangeKind::Expiry { expires_at: self.expires_at } };
+        let created_at = match self.created {
+            Created::At(at) | Created::Inherited(at) => Timestamp::from_millis(at),
+        };
+        ChangeKind::Whole { payload: payload.clone(), created_at, expires_at: self.expires_at, version: self.version }
+    }
+}

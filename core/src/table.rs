@@ -1,0 +1,456 @@
+//! The table: every session in memory that is hot, or that the base does not have yet.
+//!
+//! Reads see an operation from the moment it was called. Each write changes the entry, takes its number and
+//! enters the committer's queue under one shard lock, so the log's order is the table's order for every
+//! session. Nothing here waits for the disk: what has to be looked up in the base leaves a mark, and
+//! whoever waits for it is answered later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crossbeam_channel::Sender;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::codec::{Created, Operation};
+use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
+use crate::error::{Error, Result};
+use crate::events::{Task, Tasks};
+use crate::numbers::to_u64;
+use crate::progress::{Deferred, Progress};
+use crate::sequencer::{Queued, Sequencer, Urgency};
+use crate::session::{Payload, Session, SessionId};
+use crate::shard::{Budget, Job, Lookup, LookupJob, Shard, Waiter};
+use crate::stats::Counters;
+use crate::time::Timestamp;
+
+const SHARDS: usize = 64;
+
+/// Sessions in memory.
+pub(crate) struct Table {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: foldhash::fast::RandomState,
+    pub(crate) budget: Budget,
+    pub(crate) counters: Arc<Counters>,
+    sequencer: Arc<Sequencer>,
+    pub(crate) progress: Arc<Progress>,
+    jobs: Sender<Job>,
+    tasks: Tasks,
+    tokens: AtomicU64,
+    /// How many sessions there are, expired ones that are not reaped included; unresolved entries do not
+    /// count until their lookup is done.
+    pub(crate) living: AtomicI64,
+    /// Records of the base with a version up to this number do not count.
+    cleared: AtomicU64,
+    /// Up to which `clear` the base has been emptied.
+    clear_applied: AtomicU64,
+}
+
+/// How a write is to reach the disk, by the store's durability.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriteContext {
+    pub(crate) now: Timestamp,
+    pub(crate) now_millis: u64,
+    pub(crate) urgency: Urgency,
+    /// Too much waits for the disk: touches that extend change memory only.
+    pub(crate) unlogged_touches: bool,
+}
+
+/// What became of a touch within the call.
+pub(crate) enum Touched {
+    /// It is done, or there was nothing to touch.
+    Done,
+    /// It moved expiry earlier and is acknowledged like any write.
+    At(u64),
+    /// The session has to be looked up first.
+    Deferred(Arc<Deferred>),
+}
+
+impl Table {
+    pub(crate) fn new(
+        cache_bytes: u64,
+        counters: Arc<Counters>,
+        sequencer: Arc<Sequencer>,
+        progress: Arc<Progress>,
+        jobs: Sender<Job>,
+        tasks: Tasks,
+        cleared: u64,
+    ) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            budget: Budget::new(cache_bytes),
+            counters,
+            sequencer,
+            progress,
+            jobs,
+            tasks,
+            tokens: AtomicU64::new(1),
+            living: AtomicI64::new(0),
+            cleared: AtomicU64::new(cleared),
+            clear_applied: AtomicU64::new(cleared),
+        }
+    }
+
+    pub(crate) fn shards(&self) -> &[Mutex<Shard>] {
+        &self.shards
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the remainder is below the number of shards")]
+    pub(crate) fn lock(&self, id: &SessionId) -> MutexGuard<'_, Shard> {
+        use std::hash::BuildHasher;
+        // The upper bits: the shard's own map uses the lower ones of another hash.
+        let hash = self.hasher.hash_one(id) >> 32;
+        self.shards[crate::numbers::to_usize(hash) % self.shards.len()].lock()
+    }
+
+    /// The number of the last `clear`.
+    pub(crate) fn cleared(&self) -> u64 {
+        self.cleared.load(Ordering::Acquire)
+    }
+
+    /// Whether the base still holds what a `clear` removed: then it holds nothing that counts.
+    pub(crate) fn clear_pending(&self) -> bool {
+        self.cleared() > self.clear_applied()
+    }
+
+    /// Up to which `clear` the base has been emptied.
+    pub(crate) fn clear_applied(&self) -> u64 {
+        self.clear_applied.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn clear_was_applied(&self, cleared: u64) {
+        self.clear_applied.fetch_max(cleared, Ordering::AcqRel);
+    }
+
+    /// The session as of now, or the promise that `waiter` will be told.
+    pub(crate) fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Option<Option<Session>> {
+        let mut shard = self.lock(id);
+        match shard.entries.get_mut(id) {
+            Some(entry) => {
+                let expires_at = match &entry.content {
+                    Content::Live(live) => live.expires_at,
+                    Content::Touched { expires_at } => *expires_at,
+                    Content::Gone => return Some(None),
+                };
+                if expires_at <= now {
+                    return Some(None);
+                }
+                if let Some(session) = entry.session() {
+                    entry.referenced = true;
+                    return Some(Some(session));
+                }
+            }
+            None if self.clear_pending() => return Some(None),
+            None => {}
+        }
+        self.mark(&mut shard, id).waiters.push(waiter());
+        None
+    }
+
+    /// Stores a session. Returns its number, which is its version.
+    pub(crate) fn set(&self, id: &SessionId, payload: Payload, expires_at: Timestamp, write: &WriteContext) -> u64 {
+        let mut shard = self.lock(id);
+        let new = self.successor(shard.entries.get(id), write.now);
+        let queued = Queued::Set { id: id.clone(), created: new.created, expires_at, payload: payload.clone() };
+        let number = self.sequencer.submit(queued, write.urgency, write.now_millis);
+        self.install(&mut shard, id, new, payload, expires_at, number);
+        if new.base == InBase::Unknown {
+            self.await_lookup(&mut shard, id, number, new.cold);
+        }
+        number
+    }
+
+    /// What a `set` at `now` takes over from the entry that stands in its place.
+    fn successor(&self, entry: Option<&Entry>, now: Timestamp) -> Successor {
+        let fresh = Created::At(now.as_millis());
+        let inherited = Created::Inherited(now.as_millis());
+        let plain = Successor { created: fresh, touched_before: None, base: InBase::Absent, more: 1, cold: false };
+        let Some(entry) = entry else {
+            if self.clear_pending() {
+                return plain;
+            }
+            return Successor { created: inherited, base: InBase::Unknown, more: 0, cold: true, ..plain };
+        };
+        let known = Successor { base: entry.base, more: 0, ..plain };
+        match &entry.content {
+            Content::Live(live) if live.expires_at > now => {
+                Successor { created: live.created, touched_before: live.touched_before, ..known }
+            }
+            Content::Live(_) => known,
+            Content::Touched { expires_at } => {
+                Successor { created: inherited, touched_before: Some(*expires_at), ..known }
+            }
+            Content::Gone => Successor { more: i64::from(entry.is_resolved()), ..known },
+        }
+    }
+
+    fn install(
+        &self,
+        shard: &mut Shard,
+        id: &SessionId,
+        new: Successor,
+        payload: Payload,
+        expires_at: Timestamp,
+        number: u64,
+    ) {
+        shard.change(id, &self.budget, |entry| {
+            entry.content = Content::Live(Live {
+                payload: Some(payload),
+                created: new.created,
+                touched_before: new.touched_before,
+                expires_at,
+                version: number,
+            });
+            entry.base = new.base;
+            entry.dirty = Dirty::Whole;
+            entry.changed = number;
+            entry.referenced = true;
+        });
+        self.living.fetch_add(new.more, Ordering::Relaxed);
+    }
+
+    /// Moves a session's expiry. Creates nothing.
+    pub(crate) fn touch(&self, id: &SessionId, expires_at: Timestamp, write: &WriteContext) -> Touched {
+        let mut shard = self.lock(id);
+        match shard.entries.get(id) {
+            Some(Entry { content: Content::Live(_), .. }) => match self.touch_live(&mut shard, id, expires_at, write) {
+                Some(number) => Touched::At(number),
+                None => Touched::Done,
+            },
+            Some(Entry { content: Content::Gone, .. }) => Touched::Done,
+            None if self.clear_pending() => Touched::Done,
+            Some(Entry { content: Content::Touched { .. }, .. }) | None => {
+                let deferred = Arc::new(Deferred::default());
+                let waiter = Waiter::Touch { expires_at, write: *write, deferred: Arc::clone(&deferred) };
+                self.mark(&mut shard, id).waiters.push(waiter);
+                Touched::Deferred(deferred)
+            }
+        }
+    }
+
+    /// Touches a session whose entry is known. Returns the number to wait for, if there is one.
+    pub(crate) fn touch_live(
+        &self,
+        shard: &mut Shard,
+        id: &SessionId,
+        expires_at: Timestamp,
+        write: &WriteContext,
+    ) -> Option<u64> {
+        let before = match shard.entries.get_mut(id) {
+            Some(Entry { content: Content::Live(live), .. }) => live,
+            _ => return None,
+        };
+        if before.expires_at <= write.now || before.expires_at == expires_at {
+            return None;
+        }
+        let extends = expires_at > before.expires_at;
+        if extends && write.unlogged_touches {
+            before.expires_at = expires_at;
+            return None;
+        }
+        let urgency = if extends { Urgency::Lazy } else { write.urgency };
+        let queued = Queued::Touch { id: id.clone(), expires_at };
+        let number = self.sequencer.submit(queued, urgency, write.now_millis);
+        shard.change(id, &self.budget, |entry| {
+            if let Content::Live(live) = &mut entry.content {
+                live.expires_at = expires_at;
+            }
+            entry.dirty = entry.dirty.max(Dirty::Expiry);
+            entry.changed = number;
+            entry.referenced = true;
+        });
+        (!extends).then_some(number)
+    }
+
+    /// Removes a session. Returns the number to wait for.
+    pub(crate) fn destroy(&self, id: &SessionId, write: &WriteContext) -> u64 {
+        let mut shard = self.lock(id);
+        let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.urgency, write.now_millis);
+        let cold = self.bury(&mut shard, id, number);
+        if let Some(cold) = cold {
+            self.await_lookup(&mut shard, id, number, cold);
+        }
+        number
+    }
+
+    /// Leaves a tombstone. Returns, where the base has to be asked, whether nothing was known before.
+    fn bury(&self, shard: &mut Shard, id: &SessionId, number: u64) -> Option<bool> {
+        let (base, fewer, cold) = match shard.entries.get(id) {
+            None if self.clear_pending() => (InBase::Absent, 0, false),
+            None => (InBase::Unknown, 0, true),
+            Some(entry) => {
+                let counted = entry.is_resolved() && matches!(entry.content, Content::Live(_));
+                (entry.base, i64::from(counted), false)
+            }
+        };
+        shard.change(id, &self.budget, |entry| {
+            entry.content = Content::Gone;
+            entry.base = base;
+            entry.dirty = Dirty::Whole;
+            entry.changed = number;
+        });
+        self.living.fetch_sub(fewer, Ordering::Relaxed);
+        (base == InBase::Unknown).then_some(cold)
+    }
+
+    /// Removes every session, in one operation with one number, while nothing else can happen.
+    pub(crate) fn clear(&self, write: &WriteContext) -> u64 {
+        let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.lock()).collect();
+        let number = self.sequencer.submit(Queued::Clear, write.urgency, write.now_millis);
+        let swapped = self.wipe(&mut shards, number);
+        drop(shards);
+        for shard in swapped {
+            for lookup in shard.lookups.into_values() {
+                self.progress.resolved(&lookup.numbers);
+                for waiter in lookup.waiters {
+                    self.answer(waiter, Ok(None));
+                }
+            }
+        }
+        number
+    }
+
+    /// Empties all shards, which the caller holds, and returns what was in them.
+    fn wipe(&self, shards: &mut [MutexGuard<'_, Shard>], number: u64) -> Vec<Shard> {
+        let mut swapped = Vec::with_capacity(shards.len());
+        for shard in shards {
+            let before = std::mem::take(&mut **shard);
+            for (id, entry) in &before.entries {
+                self.budget.adjust(entry.charge(id), Charge::default());
+            }
+            swapped.push(before);
+        }
+        self.living.store(0, Ordering::Relaxed);
+        self.cleared.store(number, Ordering::Release);
+        swapped
+    }
+
+    /// Applies an operation that the log had. Nothing is known of the base yet, and nobody else is there.
+    pub(crate) fn replay(&self, number: u64, operation: &Operation<'_>) -> Result<()> {
+        match operation {
+            Operation::Clear => {
+                let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.lock()).collect();
+                drop(self.wipe(&mut shards, number));
+            }
+            Operation::Set { id, created, expires_at, payload } => {
+                let id = SessionId::new(id)?;
+                let mut shard = self.lock(&id);
+                let mut new = self.successor(shard.entries.get(&id), Timestamp::MIN);
+                new.created = match created {
+                    Created::Inherited(at) if new.base != InBase::Unknown => Created::At(*at),
+                    created => *created,
+                };
+                let expires_at = Timestamp::from_millis(*expires_at);
+                self.install(&mut shard, &id, new, Payload::from(*payload), expires_at, number);
+            }
+            Operation::Touch { id, expires_at } => {
+                let id = SessionId::new(id)?;
+                let expires_at = Timestamp::from_millis(*expires_at);
+                self.replay_touch(&id, expires_at, number);
+            }
+            Operation::Destroy { id } => {
+                let id = SessionId::new(id)?;
+                self.bury(&mut self.lock(&id), &id, number);
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_touch(&self, id: &SessionId, touched_until: Timestamp, number: u64) {
+        let mut shard = self.lock(id);
+        match shard.entries.get(id) {
+            Some(Entry { content: Content::Gone, .. }) => return,
+            None if self.clear_pending() => return,
+            _ => {}
+        }
+        shard.change(id, &self.budget, |entry| {
+            match &mut entry.content {
+                Content::Live(live) => live.expires_at = touched_until,
+                content => *content = Content::Touched { expires_at: touched_until },
+            }
+            entry.dirty = entry.dirty.max(Dirty::Expiry);
+            entry.changed = number;
+        });
+    }
+
+    /// The mark of a lookup of `id`, made where there is none.
+    pub(crate) fn mark<'a>(&self, shard: &'a mut Shard, id: &SessionId) -> &'a mut Lookup {
+        shard.lookups.entry(id.clone()).or_insert_with(|| {
+            let token = self.order_lookup(id);
+            Lookup { token, waiters: Vec::new(), numbers: Vec::new() }
+        })
+    }
+
+    /// Voids what a lookup under way will find, and has it done again. No mark, no lookup.
+    pub(crate) fn renew_mark(&self, shard: &mut Shard, id: &SessionId) {
+        if let Some(lookup) = shard.lookups.get_mut(id) {
+            lookup.token = self.order_lookup(id);
+        }
+    }
+
+    fn order_lookup(&self, id: &SessionId) -> u64 {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        // Nobody receives only while the store closes, when nobody waits any more either.
+        drop(self.jobs.send(Job::LookUp(LookupJob { id: id.clone(), token })));
+        token
+    }
+
+    /// Has write `number` acknowledged only when the base was looked up.
+    fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64, cold: bool) {
+        self.progress.unresolved(number);
+        if cold {
+            self.renew_mark(shard, id);
+        }
+        let lookup = self.mark(shard, id);
+        lookup.numbers.push(number);
+        // Touches that still wait were called before this write, which leaves nothing of them.
+        for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
+            self.answer(waiter, Ok(None));
+        }
+    }
+
+    /// Has an answer given on the completion thread.
+    pub(crate) fn complete_later(&self, task: Task) {
+        self.tasks.push(task);
+    }
+
+    /// Answers everybody who still waits for a lookup: there will be none.
+    pub(crate) fn refuse_lookups(&self, error: &Error) {
+        for shard in self.shards() {
+            let lookups = std::mem::take(&mut shard.lock().lookups);
+            for lookup in lookups.into_values() {
+                self.progress.resolved(&lookup.numbers);
+                for waiter in lookup.waiters {
+                    self.answer(waiter, Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Ids of sessions that were written without being in memory and are not looked up yet.
+    pub(crate) fn unresolved(&self) -> Vec<SessionId> {
+        self.shards().iter().flat_map(|shard| shard.lock().unresolved.iter().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The number of sessions by the books: resolved ones, expired ones that are not reaped included.
+    pub(crate) fn living(&self) -> u64 {
+        to_u64(usize::try_from(self.living.load(Ordering::Relaxed)).unwrap_or_default())
+    }
+}
+
+/// What a `set` takes over.
+#[derive(Debug, Clone, Copy)]
+struct Successor {
+    created: Created,
+    touched_before: Option<Timestamp>,
+    base: InBase,
+    /// How many more sessions there will be.
+    more: i64,
+    /// Nothing was in memory.
+    cold: bool,
+}

@@ -1,0 +1,96 @@
+//! The store's threads: they only drive the engine's steps.
+//!
+//! One committer, one for completions, one for maintenance, two readers. They hold the engine, and end when
+//! it is shut down.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use crate::committer;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::maintenance;
+
+/// How many threads look up what is not in memory.
+pub(crate) const READERS: usize = 2;
+/// The thread that runs callbacks, which may be the one that closes the store.
+pub(crate) const COMPLETION_NAME: &str = "sessile-complete";
+
+/// Starts all threads.
+///
+/// # Errors
+/// [`Error::Io`]: the system has no thread to give; those that started are ended again.
+pub(crate) fn start(engine: &Arc<Engine>) -> Result<()> {
+    let started = start_all(engine);
+    if let Err(error) = started {
+        drop(engine.shut_down(false));
+        return Err(Error::io("start a thread for", &engine.path, error));
+    }
+    Ok(())
+}
+
+fn start_all(engine: &Arc<Engine>) -> io::Result<()> {
+    spawn(engine, "sessile-commit", run_committer)?;
+    spawn(engine, COMPLETION_NAME, |engine| engine.tasks.run())?;
+    spawn(engine, "sessile-maintain", run_maintenance)?;
+    for _ in 0..READERS {
+        spawn(engine, "sessile-read", run_reader)?;
+    }
+    Ok(())
+}
+
+fn spawn(engine: &Arc<Engine>, name: &str, run: fn(&Engine)) -> io::Result<()> {
+    let for_thread = Arc::clone(engine);
+    let thread = Builder::new().name(name.to_owned()).spawn(move || run(&for_thread))?;
+    engine.threads.lock().push(thread);
+    Ok(())
+}
+
+fn run_committer(engine: &Engine) {
+    loop {
+        match engine.step_committer() {
+            committer::Next::Finished => return,
+            committer::Next::WaitForRoom(span) => engine.sequencer.pause(span),
+            committer::Next::Wait(span) => {
+                if let Some(delay) = engine.delay() {
+                    engine.counters.delayed_batches.one();
+                    engine.sequencer.pause(delay);
+                }
+                engine.sequencer.wait(span, engine.progress.durable());
+            }
+        }
+    }
+}
+
+fn run_maintenance(engine: &Engine) {
+    loop {
+        match engine.step_maintenance() {
+            maintenance::Next::Again => {}
+            maintenance::Next::WaitDurable(number) => {
+                if engine.progress.wait_durable(number).is_err() {
+                    engine.doorbell.wait(Duration::from_millis(10));
+                }
+                continue;
+            }
+            maintenance::Next::Wait(span) => {
+                if engine.doorbell.is_closing() {
+                    return;
+                }
+                engine.doorbell.wait(span);
+            }
+        }
+        if engine.doorbell.is_closing() {
+            return;
+        }
+    }
+}
+
+fn run_reader(engine: &Engine) {
+    while let Ok(job) = engine.jobs.1.recv() {
+        if !engine.run_job(&job) {
+            return;
+        }
+    }
+}
