@@ -205,6 +205,23 @@ impl Base {
         .transpose()
     }
 
+    /// The records of several sessions, from one snapshot, each as [`Base::get`] would answer.
+    pub(crate) fn get_each<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a SessionId> + Clone,
+    ) -> Vec<Result<Option<StoredSession>>> {
+        let answers = self.read(|transaction| {
+            let table = transaction.open_table(SESSIONS)?;
+            let mut answers = Vec::new();
+            for id in ids.clone() {
+                answers.push(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value())).transpose());
+            }
+            Ok(answers)
+        });
+        // One unreadable page must not answer for all: ask for each.
+        answers.unwrap_or_else(|_| ids.map(|id| self.get(id)).collect())
+    }
+
     /// Up to `limit` sessions behind `after`, in order of id, each verified.
     pub(crate) fn range(
         &self,

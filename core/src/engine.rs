@@ -141,7 +141,11 @@ impl Engine {
 
     /// One round of the committer, and what follows from how full the log is now.
     pub(crate) fn step_committer(&self) -> committer::Next {
+        // Before the batch, so that its lookups are done while it syncs; and after it, for what was queued
+        // while it was being taken: a lookup is always ordered before its write is queued.
+        self.table.send_write_lookups();
         let next = self.committer.lock().step(self.time.monotonic_millis());
+        self.table.send_write_lookups();
         if self.checkpoint_presses() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
             self.doorbell.ring();
         }
@@ -153,14 +157,30 @@ impl Engine {
         self.maintenance.lock().step(self)
     }
 
-    /// One job of the readers. Returns whether there will be more.
-    pub(crate) fn run_job(&self, job: &Job) -> bool {
-        match job {
-            Job::LookUp(job) => look_up(&self.table, &self.base, job, self.time.now(), self.need()),
-            Job::Settle => self.settle(),
-            Job::End => return false,
+    /// One job of the readers, with the lookups that have queued up behind it. Returns whether there will be
+    /// more.
+    pub(crate) fn run_job(&self, job: Job) -> bool {
+        let mut job = Some(job);
+        let mut lookups = Vec::new();
+        while let Some(Job::LookUp(more)) = &mut job {
+            lookups.append(more);
+            if lookups.len() >= LOOKUPS_PER_SNAPSHOT {
+                job = None;
+                break;
+            }
+            job = self.jobs.1.try_recv().ok();
         }
-        true
+        for lookups in lookups.chunks(LOOKUPS_PER_SNAPSHOT) {
+            look_up(&self.table, &self.base, lookups, self.time.now(), self.need());
+        }
+        match job {
+            None | Some(Job::LookUp(_)) => true,
+            Some(Job::Settle) => {
+                self.settle();
+                true
+            }
+            Some(Job::End) => false,
+        }
     }
 
     /// Looks up every session that was written without being in memory.
@@ -244,5 +264,7 @@ impl Engine {
     }
 }
 
+/// How many lookups share a snapshot, so that the first of them does not wait for long.
+const LOOKUPS_PER_SNAPSHOT: usize = 64;
 /// How many due index entries are read at once.
 const DUE_PER_READ: usize = 10_000;

@@ -73,7 +73,7 @@ impl Tasks {
 }
 
 /// A panic in an application's callback is reported by the panic hook and must not stop the others.
-fn guard(task: Task) {
+pub(crate) fn guard(task: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(task)).is_err() {
         tracing::error!("a completion callback panicked; the store goes on");
     }
@@ -111,8 +111,9 @@ impl Observers {
     }
 
     pub(crate) fn subscribe(&self, observer: Observer) -> Subscription {
-        self.observers.lock().push(Arc::clone(&observer));
-        Subscription { observer: Arc::downgrade(&observer), observers: Arc::downgrade(&self.observers) }
+        let place = Arc::downgrade(&observer);
+        self.observers.lock().push(observer);
+        Subscription { observer: place, observers: Arc::downgrade(&self.observers) }
     }
 }
 

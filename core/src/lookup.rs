@@ -16,10 +16,13 @@ use crate::shard::{LookupAnswer, LookupJob, Shard, Waiter};
 use crate::table::Table;
 use crate::time::Timestamp;
 
-/// Does one lookup.
-pub(crate) fn look_up(table: &Table, base: &Base, job: &LookupJob, now: Timestamp, earlier_need: Need) {
-    let answer = base.get(&job.id);
-    table.complete(&job.id, job.token, answer, now, earlier_need);
+/// Does lookups, from one snapshot that is newer than all their marks.
+pub(crate) fn look_up(table: &Table, base: &Base, jobs: &[LookupJob], now: Timestamp, earlier_need: Need) {
+    let mut numbers = Vec::new();
+    for (job, answer) in jobs.iter().zip(base.get_each(jobs.iter().map(|job| &job.id))) {
+        table.complete(job, answer, now, earlier_need, &mut numbers);
+    }
+    table.progress.resolved(&numbers);
 }
 
 /// Looks `id` up on this thread, whether or not a reader is about to do the same.
@@ -28,15 +31,23 @@ pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Times
         let mut shard = table.lock(id);
         table.mark(&mut shard, id).token
     };
-    look_up(table, base, &LookupJob { id: id.clone(), token }, now, earlier_need);
+    look_up(table, base, &[LookupJob { id: id.clone(), token }], now, earlier_need);
 }
 
 impl Table {
-    /// Takes what the lookup with this token found. `earlier_need` is what a touch that moves expiry
-    /// earlier has to wait for.
-    fn complete(&self, id: &SessionId, token: u64, answer: LookupAnswer, now: Timestamp, earlier_need: Need) {
+    /// Takes what a lookup found, and adds to `numbers` the writes that waited for it. `earlier_need` is
+    /// what a touch that moves expiry earlier has to wait for.
+    fn complete(
+        &self,
+        job: &LookupJob,
+        answer: LookupAnswer,
+        now: Timestamp,
+        earlier_need: Need,
+        numbers: &mut Vec<u64>,
+    ) {
+        let id = &job.id;
         let mut shard = self.lock(id);
-        if shard.lookups.get(id).is_none_or(|lookup| lookup.token != token) {
+        if shard.lookups.get(id).is_none_or(|lookup| lookup.token != job.token) {
             return;
         }
         let Some(lookup) = shard.lookups.remove(id) else { return };
@@ -67,7 +78,7 @@ impl Table {
         }
         shard.evict(&self.budget, &self.counters);
         drop(shard);
-        self.progress.resolved(&lookup.numbers);
+        numbers.extend(lookup.numbers);
         for (waiter, session) in answers {
             self.answer(waiter, session);
         }

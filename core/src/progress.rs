@@ -4,7 +4,7 @@
 //! lookup it needed (of a session that was not in memory) is done. Nothing is acknowledged after a failure
 //! of the log that was not durable before. Callbacks run on the store's completion thread, never here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,6 +22,52 @@ pub(crate) enum Need {
 
 type Callback = Box<dyn FnOnce(Result<()>) + Send>;
 
+/// Who waits for an operation's acknowledgement.
+enum Waiter {
+    /// Run on the completion thread.
+    Callback(Callback),
+    /// A blocked thread.
+    Thread(Arc<Slot>),
+}
+
+/// Where a blocked thread finds its answer, and which others it is to wake.
+#[derive(Default)]
+struct Slot {
+    answer: Mutex<Option<(Result<()>, Vec<Woken>)>>,
+    filled: Condvar,
+}
+
+impl Slot {
+    fn wait(&self) -> Result<()> {
+        let mut place = self.answer.lock();
+        let (answer, others) = loop {
+            match place.take() {
+                Some(filled) => break filled,
+                None => self.filled.wait(&mut place),
+            }
+        };
+        drop(place);
+        wake(others);
+        answer
+    }
+}
+
+/// A blocked thread whose answer is known.
+type Woken = (Arc<Slot>, Result<()>);
+
+/// Wakes all of these threads: two here, and each of the two wakes half of the others. So whoever publishes
+/// progress, above all the committer, pays for two wake-ups however many wait.
+fn wake(mut woken: Vec<Woken>) {
+    while let Some((slot, answer)) = woken.pop() {
+        let others = woken.split_off(woken.len() / 2);
+        *slot.answer.lock() = Some((answer, others));
+        slot.filled.notify_one();
+        let Some((slot, answer)) = woken.pop() else { return };
+        *slot.answer.lock() = Some((answer, std::mem::take(&mut woken)));
+        slot.filled.notify_one();
+    }
+}
+
 /// A callback whose answer is known.
 pub(crate) struct Ready {
     callback: Callback,
@@ -34,10 +80,31 @@ impl Ready {
     }
 }
 
+/// Everybody whose answer is known now.
+#[derive(Default)]
+struct Answered {
+    threads: Vec<Woken>,
+    callbacks: Vec<Ready>,
+}
+
+impl Answered {
+    fn push(&mut self, waiter: Waiter, answer: Result<()>) {
+        match waiter {
+            Waiter::Thread(slot) => self.threads.push((slot, answer)),
+            Waiter::Callback(callback) => self.callbacks.push(Ready { callback, answer }),
+        }
+    }
+
+    fn of(waiter: Waiter, answer: Result<()>) -> Self {
+        let mut answered = Self::default();
+        answered.push(waiter, answer);
+        answered
+    }
+}
+
 struct Waiting {
-    number: u64,
     need: Need,
-    callback: Callback,
+    waiter: Waiter,
 }
 
 #[derive(Default)]
@@ -45,8 +112,9 @@ struct State {
     written: u64,
     durable: u64,
     /// Operations that wait for a lookup.
-    unresolved: BTreeSet<u64>,
-    waiting: Vec<Waiting>,
+    unresolved: HashSet<u64, foldhash::fast::RandomState>,
+    /// By number: an operation has one commit, and a commit asks once.
+    waiting: BTreeMap<u64, Waiting>,
     /// Fatal: what is not durable now never will be known to be.
     failure: Option<Error>,
     /// For lack of room these operations, from and to, were not acknowledged; they may still be written.
@@ -56,8 +124,9 @@ struct State {
 /// Positions and waiters; shared by all threads.
 pub(crate) struct Progress {
     state: Mutex<State>,
-    changed: Condvar,
-    /// Hands ready callbacks to the completion thread.
+    /// For those who wait for a position, not for an operation.
+    advanced: Condvar,
+    /// Hands what is ready to the completion thread.
     dispatch: Box<dyn Fn(Vec<Ready>) + Send + Sync>,
 }
 
@@ -89,23 +158,27 @@ impl State {
         (!self.unresolved.contains(&number)).then_some(Ok(()))
     }
 
-    fn take_ready(&mut self) -> Vec<Ready> {
-        let mut ready = Vec::new();
-        let mut still = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            match self.answer(waiting.number, waiting.need) {
-                Some(answer) => ready.push(Ready { callback: waiting.callback, answer }),
-                None => still.push(waiting),
+    /// Takes out those of the waiting operations that can be answered now.
+    fn take_answered(&mut self, numbers: impl IntoIterator<Item = u64>) -> Answered {
+        let mut answered = Answered::default();
+        for number in numbers {
+            let Some(waiting) = self.waiting.get(&number) else { continue };
+            let Some(answer) = self.answer(number, waiting.need) else { continue };
+            if let Some(waiting) = self.waiting.remove(&number) {
+                answered.push(waiting.waiter, answer);
             }
         }
-        self.waiting = still;
-        ready
+        answered
+    }
+
+    fn waiting_through(&self, number: u64) -> Vec<u64> {
+        self.waiting.range(..=number).map(|(number, _)| *number).collect()
     }
 }
 
 impl Progress {
     pub(crate) fn new(dispatch: impl Fn(Vec<Ready>) + Send + Sync + 'static) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), dispatch: Box::new(dispatch) }
+        Self { state: Mutex::default(), advanced: Condvar::new(), dispatch: Box::new(dispatch) }
     }
 
     pub(crate) fn durable(&self) -> u64 {
@@ -122,22 +195,31 @@ impl Progress {
         if numbers.is_empty() {
             return;
         }
-        self.change(|state| {
-            for number in numbers {
-                state.unresolved.remove(number);
-            }
-        });
+        let mut state = self.state.lock();
+        for number in numbers {
+            state.unresolved.remove(number);
+        }
+        let answered = state.take_answered(numbers.iter().copied());
+        drop(state);
+        self.tell(answered);
     }
 
     /// Publishes how far the log is written and durable.
     pub(crate) fn publish(&self, written: u64, durable: u64) {
-        self.change(|state| {
-            state.written = written;
-            state.durable = durable;
-            if state.refused.as_ref().is_some_and(|(_, to, _)| *to <= durable) {
-                state.refused = None;
-            }
-        });
+        let mut state = self.state.lock();
+        if state.written == written && state.durable == durable {
+            return;
+        }
+        state.written = written;
+        state.durable = durable;
+        if state.refused.as_ref().is_some_and(|(_, to, _)| *to <= durable) {
+            state.refused = None;
+        }
+        let numbers = state.waiting_through(written.max(durable));
+        let answered = state.take_answered(numbers);
+        drop(state);
+        self.advanced.notify_all();
+        self.tell(answered);
     }
 
     /// The log failed: nothing that is not durable will be acknowledged.
@@ -156,11 +238,18 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
-        let ready = state.take_ready();
+        let numbers = state.waiting_through(u64::MAX);
+        let answered = state.take_answered(numbers);
         drop(state);
-        self.changed.notify_all();
-        if !ready.is_empty() {
-            (self.dispatch)(ready);
+        self.advanced.notify_all();
+        self.tell(answered);
+    }
+
+    /// Wakes threads, and leaves callbacks to the completion thread.
+    fn tell(&self, answered: Answered) {
+        wake(answered.threads);
+        if !answered.callbacks.is_empty() {
+            (self.dispatch)(answered.callbacks);
         }
     }
 
@@ -169,12 +258,10 @@ impl Progress {
     }
 
     fn wait(&self, number: u64, need: Need) -> Result<()> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(answer) = state.answer(number, need) {
-                return answer;
-            }
-            self.changed.wait(&mut state);
+        let slot = Arc::new(Slot::default());
+        match self.ask(number, need, Waiter::Thread(Arc::clone(&slot))) {
+            Some(answer) => answer,
+            None => slot.wait(),
         }
     }
 
@@ -191,16 +278,16 @@ impl Progress {
             if let Some((_, _, error)) = &state.refused {
                 return Err(error.clone());
             }
-            self.changed.wait(&mut state);
+            self.advanced.wait(&mut state);
         }
     }
 
-    fn on_answer(&self, number: u64, need: Need, callback: Callback) -> Option<Result<()>> {
+    fn ask(&self, number: u64, need: Need, waiter: Waiter) -> Option<Result<()>> {
         let mut state = self.state.lock();
         if let Some(answer) = state.answer(number, need) {
             return Some(answer);
         }
-        state.waiting.push(Waiting { number, need, callback });
+        state.waiting.insert(number, Waiting { need, waiter });
         None
     }
 }
@@ -257,11 +344,10 @@ impl Commit {
             Inner::Done => Ok(()),
             Inner::At { progress, number, need } => progress.wait(number, need),
             Inner::Deferred { progress, deferred } => {
-                let (sender, receiver) = crossbeam_channel::bounded(1);
-                let send = move |answer| drop(sender.send(answer));
-                match deferred.on_answer(&progress, Box::new(send)) {
+                let slot = Arc::new(Slot::default());
+                match deferred.ask(&progress, Waiter::Thread(Arc::clone(&slot))) {
                     Some(answer) => answer,
-                    None => receiver.recv().unwrap_or(Ok(())),
+                    None => slot.wait(),
                 }
             }
         }
@@ -278,8 +364,8 @@ impl Commit {
     {
         match self.0 {
             Inner::Done => Some(Ok(())),
-            Inner::At { progress, number, need } => progress.on_answer(number, need, Box::new(callback)),
-            Inner::Deferred { progress, deferred } => deferred.on_answer(&progress, Box::new(callback)),
+            Inner::At { progress, number, need } => progress.ask(number, need, Waiter::Callback(Box::new(callback))),
+            Inner::Deferred { progress, deferred } => deferred.ask(&progress, Waiter::Callback(Box::new(callback))),
         }
     }
 }
@@ -290,7 +376,7 @@ pub(crate) struct Deferred {
 }
 
 enum DeferredState {
-    Waiting(Option<Callback>),
+    Waiting(Option<Waiter>),
     At(u64, Need),
     Done(Result<()>),
 }
@@ -308,14 +394,14 @@ impl Default for Deferred {
 }
 
 impl Deferred {
-    fn on_answer(&self, progress: &Progress, callback: Callback) -> Option<Result<()>> {
+    fn ask(&self, progress: &Progress, waiter: Waiter) -> Option<Result<()>> {
         let mut state = self.state.lock();
         match &mut *state {
             DeferredState::Waiting(place) => {
-                *place = Some(callback);
+                *place = Some(waiter);
                 None
             }
-            DeferredState::At(number, need) => progress.on_answer(*number, *need, callback),
+            DeferredState::At(number, need) => progress.ask(*number, *need, waiter),
             DeferredState::Done(answer) => Some(answer.clone()),
         }
     }
@@ -323,19 +409,20 @@ impl Deferred {
     /// The write got a number and is acknowledged with it.
     pub(crate) fn follow(&self, progress: &Progress, number: u64, need: Need) {
         let before = std::mem::replace(&mut *self.state.lock(), DeferredState::At(number, need));
-        if let DeferredState::Waiting(Some(callback)) = before {
+        if let DeferredState::Waiting(Some(waiter)) = before {
             let mut state = progress.state.lock();
-            state.waiting.push(Waiting { number, need, callback });
+            state.waiting.insert(number, Waiting { need, waiter });
+            let answered = state.take_answered([number]);
             drop(state);
-            progress.change(|_| {});
+            progress.tell(answered);
         }
     }
 
     /// The write is decided without a number.
     pub(crate) fn complete(&self, progress: &Progress, answer: Result<()>) {
         let before = std::mem::replace(&mut *self.state.lock(), DeferredState::Done(answer.clone()));
-        if let DeferredState::Waiting(Some(callback)) = before {
-            (progress.dispatch)(vec![Ready { callback, answer }]);
+        if let DeferredState::Waiting(Some(waiter)) = before {
+            progress.tell(Answered::of(waiter, answer));
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::committer::Committer;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry};
 use crate::error::{Error, Result};
-use crate::events::{Observers, Tasks};
+use crate::events::{Observers, Tasks, guard};
 use crate::frame::{FRAME_HEADER_BYTES, FrameKind, begin_frame};
 use crate::health::Health;
 use crate::log::{AppendError, FrameContent, Log, LogWriter, SpaceFor};
@@ -115,9 +115,7 @@ pub(crate) fn open(
     let progress = {
         let tasks = tasks.clone();
         Arc::new(Progress::new(move |ready| {
-            for ready in ready {
-                tasks.push(Box::new(move || ready.run()));
-            }
+            tasks.push(Box::new(move || ready.into_iter().for_each(|ready| guard(|| ready.run()))));
         }))
     };
     let jobs = crossbeam_channel::unbounded();

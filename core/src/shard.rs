@@ -43,15 +43,15 @@ pub(crate) struct Lookup {
 /// Work for the readers.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// Look up one session.
-    LookUp(LookupJob),
+    /// Look up these sessions.
+    LookUp(Vec<LookupJob>),
     /// Look up everything that is not resolved yet.
     Settle,
     /// End.
     End,
 }
 
-/// A lookup for the readers to do.
+/// A lookup to be done.
 #[derive(Debug)]
 pub(crate) struct LookupJob {
     pub(crate) id: SessionId,

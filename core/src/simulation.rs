@@ -78,7 +78,7 @@ impl Simulation {
 
     /// Does one lookup that a read or a write waits for. Returns whether there was one.
     pub fn step_reader(&self) -> bool {
-        self.engine.jobs.1.try_recv().is_ok_and(|job| self.engine.run_job(&job))
+        self.engine.jobs.1.try_recv().is_ok_and(|job| self.engine.run_job(job))
     }
 
     /// Runs the callbacks that are ready. Returns whether there were any.

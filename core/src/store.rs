@@ -162,7 +162,7 @@ impl Store {
         // Looked up on this thread, instead of waiting for a reader to be free.
         let token = engine.table.lock(id).lookups.get(id).map(|lookup| lookup.token);
         if let Some(token) = token {
-            look_up(&engine.table, &engine.base, &LookupJob { id: id.clone(), token }, now, engine.need());
+            look_up(&engine.table, &engine.base, &[LookupJob { id: id.clone(), token }], now, engine.need());
         }
         receiver.recv().unwrap_or_else(|_| Err(engine.closed_error()))
     }

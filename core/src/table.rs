@@ -36,6 +36,8 @@ pub(crate) struct Table {
     jobs: Sender<Job>,
     tasks: Tasks,
     tokens: AtomicU64,
+    /// Lookups that wait for the committer to take the writes they are for.
+    write_lookups: Mutex<Vec<LookupJob>>,
     /// How many sessions there are, expired ones that are not reaped included; unresolved entries do not
     /// count until their lookup is done.
     pub(crate) living: AtomicI64,
@@ -85,6 +87,7 @@ impl Table {
             jobs,
             tasks,
             tokens: AtomicU64::new(1),
+            write_lookups: Mutex::default(),
             living: AtomicI64::new(0),
             cleared: AtomicU64::new(cleared),
             clear_applied: AtomicU64::new(cleared),
@@ -156,11 +159,14 @@ impl Table {
     pub(crate) fn set(&self, id: &SessionId, payload: Payload, expires_at: Timestamp, write: &WriteContext) -> u64 {
         let mut shard = self.lock(id);
         let new = self.successor(shard.entries.get(id), write.now);
+        if new.base == InBase::Unknown {
+            self.mark_for_write(&mut shard, id, new.cold, write.urgency);
+        }
         let queued = Queued::Set { id: id.clone(), created: new.created, expires_at, payload: payload.clone() };
         let number = self.sequencer.submit(queued, write.urgency, write.now_millis);
         self.install(&mut shard, id, new, payload, expires_at, number);
         if new.base == InBase::Unknown {
-            self.await_lookup(&mut shard, id, number, new.cold);
+            self.await_lookup(&mut shard, id, number);
         }
         number
     }
@@ -270,22 +276,28 @@ impl Table {
     /// Removes a session. Returns the number to wait for.
     pub(crate) fn destroy(&self, id: &SessionId, write: &WriteContext) -> u64 {
         let mut shard = self.lock(id);
+        let entry = shard.entries.get(id);
+        let cold = entry.is_none();
+        let unknown = entry.map_or_else(|| !self.clear_pending(), |entry| !entry.is_resolved());
+        if unknown {
+            self.mark_for_write(&mut shard, id, cold, write.urgency);
+        }
         let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.urgency, write.now_millis);
-        let cold = self.bury(&mut shard, id, number);
-        if let Some(cold) = cold {
-            self.await_lookup(&mut shard, id, number, cold);
+        self.bury(&mut shard, id, number);
+        if unknown {
+            self.await_lookup(&mut shard, id, number);
         }
         number
     }
 
-    /// Leaves a tombstone. Returns, where the base has to be asked, whether nothing was known before.
-    fn bury(&self, shard: &mut Shard, id: &SessionId, number: u64) -> Option<bool> {
-        let (base, fewer, cold) = match shard.entries.get(id) {
-            None if self.clear_pending() => (InBase::Absent, 0, false),
-            None => (InBase::Unknown, 0, true),
+    /// Leaves a tombstone.
+    fn bury(&self, shard: &mut Shard, id: &SessionId, number: u64) {
+        let (base, fewer) = match shard.entries.get(id) {
+            None if self.clear_pending() => (InBase::Absent, 0),
+            None => (InBase::Unknown, 0),
             Some(entry) => {
                 let counted = entry.is_resolved() && matches!(entry.content, Content::Live(_));
-                (entry.base, i64::from(counted), false)
+                (entry.base, i64::from(counted))
             }
         };
         shard.change(id, &self.budget, |entry| {
@@ -295,7 +307,6 @@ impl Table {
             entry.changed = number;
         });
         self.living.fetch_sub(fewer, Ordering::Relaxed);
-        (base == InBase::Unknown).then_some(cold)
     }
 
     /// Removes every session, in one operation with one number, while nothing else can happen.
@@ -378,39 +389,68 @@ impl Table {
         });
     }
 
-    /// The mark of a lookup of `id`, made where there is none.
+    /// The mark of a lookup of `id`, made and sent to the readers where there is none.
     pub(crate) fn mark<'a>(&self, shard: &'a mut Shard, id: &SessionId) -> &'a mut Lookup {
         shard.lookups.entry(id.clone()).or_insert_with(|| {
-            let token = self.order_lookup(id);
-            Lookup { token, waiters: Vec::new(), numbers: Vec::new() }
+            let lookup = Lookup { token: self.next_token(), waiters: Vec::new(), numbers: Vec::new() };
+            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
+            lookup
         })
     }
 
     /// Voids what a lookup under way will find, and has it done again. No mark, no lookup.
     pub(crate) fn renew_mark(&self, shard: &mut Shard, id: &SessionId) {
         if let Some(lookup) = shard.lookups.get_mut(id) {
-            lookup.token = self.order_lookup(id);
+            lookup.token = self.next_token();
+            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
         }
     }
 
-    fn order_lookup(&self, id: &SessionId) -> u64 {
-        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
-        // Nobody receives only while the store closes, when nobody waits any more either.
-        drop(self.jobs.send(Job::LookUp(LookupJob { id: id.clone(), token })));
-        token
+    /// Leaves the mark of the lookup that a write has to wait for, before the write is queued. A `cold` one
+    /// voids a lookup that is under way.
+    ///
+    /// Somebody waits for an urgent write to be synced, too: its lookup goes to the readers together with
+    /// the others of its batch, when the committer takes that, and is done while the disk syncs.
+    fn mark_for_write(&self, shard: &mut Shard, id: &SessionId, cold: bool, urgency: Urgency) {
+        if !cold && shard.lookups.contains_key(id) {
+            return;
+        }
+        let token = self.next_token();
+        let empty = || Lookup { token, waiters: Vec::new(), numbers: Vec::new() };
+        shard.lookups.entry(id.clone()).or_insert_with(empty).token = token;
+        let job = LookupJob { id: id.clone(), token };
+        if urgency == Urgency::Lazy {
+            self.send_lookups(vec![job]);
+        } else {
+            self.write_lookups.lock().push(job);
+        }
     }
 
     /// Has write `number` acknowledged only when the base was looked up.
-    fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64, cold: bool) {
+    fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64) {
         self.progress.unresolved(number);
-        if cold {
-            self.renew_mark(shard, id);
-        }
         let lookup = self.mark(shard, id);
         lookup.numbers.push(number);
         // Touches that still wait were called before this write, which leaves nothing of them.
         for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
             self.answer(waiter, Ok(None));
+        }
+    }
+
+    fn next_token(&self) -> u64 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn send_lookups(&self, lookups: Vec<LookupJob>) {
+        // Nobody receives only while the store closes, when nobody waits any more either.
+        drop(self.jobs.send(Job::LookUp(lookups)));
+    }
+
+    /// Sends the readers what the writes in the committer's queue wait for.
+    pub(crate) fn send_write_lookups(&self) {
+        let lookups = std::mem::take(&mut *self.write_lookups.lock());
+        if !lookups.is_empty() {
+            self.send_lookups(lookups);
         }
     }
 

@@ -89,7 +89,7 @@ fn run_maintenance(engine: &Engine) {
 
 fn run_reader(engine: &Engine) {
     while let Ok(job) = engine.jobs.1.recv() {
-        if !engine.run_job(&job) {
+        if !engine.run_job(job) {
             return;
         }
     }
