@@ -46,6 +46,9 @@ pub(crate) struct StoredSession {
     pub(crate) index_at: Timestamp,
 }
 
+/// A record that is there: its session, or that it is damaged.
+pub(crate) type Verified = Result<StoredSession>;
+
 /// An entry of the expiry index that has come due, with the session it is for.
 #[derive(Debug)]
 pub(crate) struct DueEntry {
@@ -197,24 +200,23 @@ impl Base {
     }
 
     /// The session's record, verified. `None`: there is none.
-    pub(crate) fn get(&self, id: &SessionId) -> Result<Option<StoredSession>> {
+    pub(crate) fn get(&self, id: &SessionId) -> Result<Option<Verified>> {
         self.read(|transaction| {
             let table = transaction.open_table(SESSIONS)?;
             Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value())))
-        })?
-        .transpose()
+        })
     }
 
     /// The records of several sessions, from one snapshot, each as [`Base::get`] would answer.
     pub(crate) fn get_each<'a>(
         &self,
         ids: impl Iterator<Item = &'a SessionId> + Clone,
-    ) -> Vec<Result<Option<StoredSession>>> {
+    ) -> Vec<Result<Option<Verified>>> {
         let answers = self.read(|transaction| {
             let table = transaction.open_table(SESSIONS)?;
             let mut answers = Vec::new();
             for id in ids.clone() {
-                answers.push(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value())).transpose());
+                answers.push(Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value()))));
             }
             Ok(answers)
         });

@@ -97,7 +97,7 @@ impl Committer {
             return if closing { Next::Finished } else { Next::Wait(None) };
         }
         let overdue = self.sequencer.queued_since().is_some_and(|since| since + LAZY_MILLIS <= now_millis);
-        let mut sync = closing && self.writer.written() > self.writer.durable();
+        let mut sync = false;
         if closing || overdue || self.sequencer.is_pressing(self.writer.durable()) {
             let drained = self.sequencer.drain(std::mem::take(&mut self.emptied));
             sync |= drained.urgency == Urgency::Durable || drained.sync_through > self.writer.durable();
@@ -111,6 +111,7 @@ impl Committer {
                 }
             }
         }
+        sync |= closing && self.writer.written() > self.writer.durable();
         sync |= self.unsynced_since.is_some_and(|since| since + UNSYNCED_MILLIS <= now_millis);
         if sync && let Err(error) = self.sync() {
             return self.fail(error);

@@ -74,8 +74,15 @@ impl Storage for Disk {
         fs::rename(from, to)
     }
 
+    #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    /// Windows has no such call: NTFS keeps its directories in a journal of its own.
+    #[cfg(windows)]
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn StorageLock>>> {

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 use crate::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, begin_frame, seal_frame};
 use crate::numbers::to_u64;
-use crate::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, random_salt};
+use crate::segment::{Fill, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, random_salt};
 use crate::storage::Storage;
 
 /// The first segment of a run: opening a store should not wait for megabytes of zeros.
@@ -134,7 +134,7 @@ impl Log {
             return Ok(());
         }
         let segment = self
-            .create(self.segment_bytes)
+            .create(self.segment_bytes, Fill::Zeros)
             .map_err(|error| Error::io("create a segment in", &self.directory, error))?;
         self.space.lock().spares.push_back(segment);
         Ok(())
@@ -206,10 +206,10 @@ impl Log {
         Ok(SegmentHeader { number, run: self.run, salt })
     }
 
-    fn create(&self, bytes: u64) -> io::Result<Segment> {
+    fn create(&self, bytes: u64, fill: Fill) -> io::Result<Segment> {
         let header = self.next_header(bytes).map_err(io::Error::other)?;
         let path = self.directory.join(format!("{:08}.log", header.number));
-        let created = Segment::create(self.storage.as_ref(), &path, header, bytes);
+        let created = Segment::create(self.storage.as_ref(), &path, header, bytes, fill);
         if created.is_err() {
             self.space.lock().bytes -= bytes;
         }
@@ -222,7 +222,11 @@ impl Log {
         let limit = match space_for {
             SpaceFor::Operations => self.used_max(),
             SpaceFor::Checkpoint => self.bytes_max,
-            SpaceFor::Recovery => u64::MAX,
+            SpaceFor::Recovery => {
+                // Of another size than the others, so that no sparse file is ever used again.
+                let bytes = needed.max(self.segment_bytes - SEGMENT_HEADER_BYTES);
+                return self.create(bytes, Fill::Sparse).map_err(AppendError::NoSegment);
+            }
         };
         let bytes = needed.max(self.segment_bytes);
         loop {
@@ -249,7 +253,7 @@ impl Log {
             };
             match unfit {
                 Some(unfit) => self.storage.remove_file(&unfit.path).map_err(AppendError::NoSegment)?,
-                None => return self.create(bytes).map_err(AppendError::NoSegment),
+                None => return self.create(bytes, Fill::Zeros).map_err(AppendError::NoSegment),
             }
         }
     }
@@ -294,7 +298,8 @@ impl LogWriter {
     /// [`Error::DiskFull`], [`Error::Io`]
     pub(crate) fn begin(log: Arc<Log>, before: u64) -> Result<Self> {
         let bytes = FIRST_SEGMENT_BYTES.min(log.segment_bytes);
-        let active = log.create(bytes).map_err(|error| Error::io("create a segment in", &log.directory, error))?;
+        let active =
+            log.create(bytes, Fill::Zeros).map_err(|error| Error::io("create a segment in", &log.directory, error))?;
         log.space.lock().active_number = active.header.number;
         Ok(Self { log, active, at: SEGMENT_HEADER_BYTES, written: before, durable: before, bytes_written: 0, syncs: 0 })
     }
@@ -343,6 +348,27 @@ impl LogWriter {
     /// Closes the segment in use and goes on in the next.
     fn roll(&mut self, frame_bytes: u64, space_for: SpaceFor) -> Result<(), AppendError> {
         let next = self.log.take(frame_bytes, space_for)?;
+        self.go_on_in(next)
+    }
+
+    /// Ends what a recovery wrote again, durably: what follows goes into a segment filled with zeros.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], [`Error::Io`]
+    pub(crate) fn end_recovery(&mut self) -> Result<()> {
+        if self.active.header.number == self.log.run {
+            return self.sync().map_err(|error| Error::io("sync", self.path(), error));
+        }
+        let bytes = FIRST_SEGMENT_BYTES.min(self.log.segment_bytes);
+        let next = self.log.create(bytes, Fill::Zeros);
+        let next = next.map_err(|error| Error::io("create a segment in", &self.log.directory, error))?;
+        self.go_on_in(next).map_err(|error| match error {
+            AppendError::Broken(error) | AppendError::NoSegment(error) => Error::io("write", self.path(), error),
+            AppendError::Full => Error::DiskFull { path: self.log.directory.clone() },
+        })
+    }
+
+    fn go_on_in(&mut self, next: Segment) -> Result<(), AppendError> {
         let mut bytes = Vec::new();
         begin_frame(&mut bytes);
         let continued =

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::base::{Base, StoredSession};
+use crate::base::{Base, StoredSession, Verified};
 use crate::codec::Created;
 use crate::entry::{Content, Dirty, Entry, InBase, Live};
 use crate::error::Result;
@@ -52,10 +52,12 @@ impl Table {
         }
         let Some(lookup) = shard.lookups.remove(id) else { return };
         let cleared = self.cleared();
-        let answer = answer.map(|found| found.filter(|found| found.version > cleared));
+        let counts = |found: &Verified| found.as_ref().map_or(true, |found| found.version > cleared);
+        let answer = answer.map(|found| found.filter(counts));
         if let Ok(found) = &answer {
             self.resolve(&mut shard, id, found.as_ref(), now);
         }
+        let answer = answer.and_then(Option::transpose);
         let mut answers = Vec::with_capacity(lookup.waiters.len());
         for waiter in lookup.waiters {
             match (&waiter, &answer) {
@@ -85,9 +87,16 @@ impl Table {
     }
 
     /// Brings the entry and what the base has together.
-    fn resolve(&self, shard: &mut Shard, id: &SessionId, found: Option<&StoredSession>, now: Timestamp) {
-        let in_base = found.map_or(InBase::Absent, |found| InBase::Present { index_at: found.index_at });
+    fn resolve(&self, shard: &mut Shard, id: &SessionId, found: Option<&Verified>, now: Timestamp) {
+        let in_base = match found {
+            None => InBase::Absent,
+            Some(Ok(found)) => InBase::Present { index_at: found.index_at },
+            // A damaged record is there to be replaced or removed; nobody knows where the index has it, and
+            // the reaper drops entries that no record names.
+            Some(Err(_)) => InBase::Present { index_at: Timestamp::MIN },
+        };
         let in_base_count = i64::from(found.is_some());
+        let found = found.and_then(|found| found.as_ref().ok());
         match shard.entries.get(id) {
             None => {
                 if let Some(found) = found.filter(|found| found.expires_at > now) {
@@ -150,7 +159,7 @@ impl Table {
 }
 
 /// What a read gets from the entry, or from what the lookup said where there is none.
-fn read(entry: Option<&Entry>, answer: &LookupAnswer, now: Timestamp) -> Result<Option<Session>> {
+fn read(entry: Option<&Entry>, answer: &Result<Option<StoredSession>>, now: Timestamp) -> Result<Option<Session>> {
     let Some(Entry { content, .. }) = entry else {
         return answer.as_ref().map(|_| None).map_err(Clone::clone);
     };

@@ -83,7 +83,8 @@ impl Options {
     }
 
     /// Memory for changes that are not yet in the base, in bytes, above which acknowledgements are
-    /// delayed; twice as much is [`Error::Overloaded`]. Default: 64 MiB; at least 1 MiB.
+    /// delayed; twice as much is [`Error::Overloaded`], as is an eighth of `log_bytes_max` that waits to be
+    /// written to the log. Default: 64 MiB; at least 1 MiB.
     pub const fn dirty_bytes(mut self, dirty_bytes: u64) -> Self {
         self.dirty_bytes = dirty_bytes;
         self

@@ -77,6 +77,18 @@ pub(crate) fn create_directory(storage: &dyn Storage, path: &Path) -> Result<()>
     storage.sync_dir(parent).map_err(|error| Error::io("sync the directory", parent, error))
 }
 
+/// Makes the names of the store's files, and the store's own, durable: a process that was killed may have
+/// created them and never synced their directories.
+fn sync_names(storage: &dyn Storage, path: &Path) -> Result<()> {
+    storage.sync_dir(path).map_err(|error| Error::io("sync the directory", path, error))?;
+    let Some(parent) = path.parent() else { return Ok(()) };
+    match storage.sync_dir(parent) {
+        // A parent that may be entered but not read was there before the store.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(|error| Error::io("sync the directory", parent, error)),
+    }
+}
+
 /// Takes the store's lock, waiting at most `open_timeout` for whoever has it.
 fn lock(surroundings: &Surroundings, path: &Path, open_timeout: Duration) -> Result<Box<dyn StorageLock>> {
     let lock_path = path.join(LOCK_FILE);
@@ -141,6 +153,7 @@ pub(crate) fn open(
     }
     dropped.extend(replayed.dropped.iter().cloned());
 
+    sync_names(storage.as_ref(), &path)?;
     let (log, writer, meta) = begin_run(&storage, &log_directory, &options, &table, &base, &meta, &replayed)?;
     let last = meta.first_number - 1;
     sequencer.begin(meta.first_number);
@@ -284,7 +297,7 @@ fn begin_run(
     let log = Arc::new(Log::new(Arc::clone(storage), log_directory, run, options.log_bytes_max));
     let mut writer = LogWriter::begin(Arc::clone(&log), first_number - 1)?;
     let recovered_frames = write_again(table, &mut writer, meta, first_number - 1)?;
-    writer.sync().map_err(|error| Error::io("sync", writer.path(), error))?;
+    writer.end_recovery()?;
     let meta = Meta { format: FORMAT, run, start_segment: run, recovered_frames, first_number, ..*meta };
     base.commit(&Batch { meta: Some(meta), ..Batch::default() })?;
     Ok((log, writer, meta))

@@ -81,6 +81,15 @@ enum Decoded {
     Unreadable,
 }
 
+/// What a new segment is filled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// Zeros, on the disk: many small writes will each be synced, and none should have to allocate.
+    Zeros,
+    /// Nothing: it will be written once, from end to end, and synced once.
+    Sparse,
+}
+
 /// An open segment file with a header.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -92,13 +101,19 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Creates a zero-filled segment of `bytes` bytes, durable with its directory entry.
+    /// Creates a segment of `bytes` bytes, durable with its directory entry.
     ///
     /// Leaves nothing behind when it fails, so that a full disk gets its space back.
-    pub(crate) fn create(storage: &dyn Storage, path: &Path, header: SegmentHeader, bytes: u64) -> io::Result<Self> {
+    pub(crate) fn create(
+        storage: &dyn Storage,
+        path: &Path,
+        header: SegmentHeader,
+        bytes: u64,
+        fill: Fill,
+    ) -> io::Result<Self> {
         let file = storage.create(path)?;
         let segment = Self { header, path: path.to_owned(), file, bytes };
-        let made = segment.fill().and_then(|()| match path.parent() {
+        let made = segment.fill(fill).and_then(|()| match path.parent() {
             Some(directory) => storage.sync_dir(directory),
             None => Ok(()),
         });
@@ -111,8 +126,12 @@ impl Segment {
         }
     }
 
-    fn fill(&self) -> io::Result<()> {
+    fn fill(&self, fill: Fill) -> io::Result<()> {
         self.file.write_at(0, &self.header.encode())?;
+        if fill == Fill::Sparse {
+            self.file.set_len(self.bytes)?;
+            return self.file.sync_data();
+        }
         let zeros = vec![0; ZEROS_BYTES];
         let mut at = SEGMENT_HEADER_BYTES;
         while at < self.bytes {

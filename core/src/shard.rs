@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 
-use crate::base::StoredSession;
+use crate::base::Verified;
 use crate::entry::{Charge, Content, Dirty, Entry};
 use crate::error::Result;
 use crate::progress::Deferred;
@@ -59,7 +59,7 @@ pub(crate) struct LookupJob {
 }
 
 /// What a lookup found: `None` where the base has no record that counts.
-pub(crate) type LookupAnswer = Result<Option<StoredSession>>;
+pub(crate) type LookupAnswer = Result<Option<Verified>>;
 
 #[derive(Default)]
 pub(crate) struct Shard {
