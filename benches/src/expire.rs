@@ -8,7 +8,8 @@ use sessile::{Durability, Options, SessionId, Store, Timestamp};
 pub fn run(sessions: u64) {
     println!("\n{sessions} sessions expire in the same second");
     let directory = tempfile::tempdir_in(".").expect("a directory");
-    let store = Store::open(Options::new(directory.path().join("sessions")).durability(Durability::Async)).expect("a store");
+    let store =
+        Store::open(Options::new(directory.path().join("sessions")).durability(Durability::Async)).expect("a store");
     let expires_at = Timestamp::now().saturating_add(Duration::from_secs(45));
     for number in 0..sessions {
         let id = SessionId::new(format!("{number:032}")).expect("an id");

@@ -16,7 +16,12 @@ pub fn print(name: &str, unit: &str, figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted[sorted.len() / 2];
-    println!("{name:<44} {middle:>12.1} {unit}   ({:.1} to {:.1}, {} runs)", sorted[0], sorted[sorted.len() - 1], sorted.len());
+    println!(
+        "{name:<44} {middle:>12.1} {unit}   ({:.1} to {:.1}, {} runs)",
+        sorted[0],
+        sorted[sorted.len() - 1],
+        sorted.len()
+    );
     middle
 }
 

@@ -30,7 +30,10 @@ pub fn run(sessions: u64) {
     let (mut opened, mut log, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         kill_under_load(&path);
-        let log_bytes: u64 = std::fs::read_dir(path.join("log")).expect("the log").map(|entry| entry.expect("a file").metadata().expect("its size").len()).sum();
+        let log_bytes: u64 = std::fs::read_dir(path.join("log"))
+            .expect("the log")
+            .map(|entry| entry.expect("a file").metadata().expect("its size").len())
+            .sum();
         log.push(log_bytes as f64 / 1024.0 / 1024.0);
         let start = Instant::now();
         let store = Store::open(options(&path)).expect("opened");

@@ -62,6 +62,7 @@ impl Tasks {
     }
 
     /// Runs what is queued now. Returns whether there was anything.
+    #[cfg(feature = "simulation")]
     pub(crate) fn run_queued(&self) -> bool {
         let mut any = false;
         while let Ok(Some(task)) = self.receiver.try_recv() {

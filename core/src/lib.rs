@@ -21,6 +21,8 @@
 //! Each is a module of that name. `docs/format.md` draws what is on disk, `docs/durability.md` says what
 //! is promised.
 #![forbid(unsafe_code)]
+// Storage and clock are public items for the simulation, and unreachable without it.
+#![cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation))]
 
 mod backup;
