@@ -461,6 +461,9 @@ impl Base {
             redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 (self.corrupted(&error.to_string()), false)
             }
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                (self.corrupted("it ends before its content does"), true)
+            }
             redb::Error::Io(error) => (Error::io(operation, &self.path, error), true),
             redb::Error::PreviousIo => {
                 let error = io::Error::other("an earlier operation on the file failed");

@@ -21,6 +21,9 @@ use crate::storage::Storage;
 
 /// The first segment of a run: opening a store should not wait for megabytes of zeros.
 const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
+/// The largest segment, but for a larger payload: however big the log, filling one with zeros and reading one
+/// stay short.
+const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Kept free at the end of each segment for the frame that names its successor.
 const CONTINUED_BYTES: u64 = FRAME_HEADER_BYTES as u64;
 
@@ -91,7 +94,7 @@ impl Log {
             storage,
             directory: directory.to_owned(),
             run,
-            segment_bytes: bytes_max / 8,
+            segment_bytes: (bytes_max / 8).min(SEGMENT_BYTES_MAX) / SEGMENT_HEADER_BYTES * SEGMENT_HEADER_BYTES,
             bytes_max,
             space: Mutex::new(space),
         }
@@ -203,7 +206,7 @@ impl Log {
         let number = space.next_number;
         space.next_number += 1;
         space.bytes += bytes;
-        Ok(SegmentHeader { number, run: self.run, salt })
+        Ok(SegmentHeader { number, run: self.run, bytes, salt })
     }
 
     fn create(&self, bytes: u64, fill: Fill) -> io::Result<Segment> {

@@ -135,6 +135,7 @@ impl Replay<'_> {
                 self.damaged(&directory, 0, &reason)?;
                 return self.rest();
             };
+            self.check_len(number)?;
             match self.frames(number, &bytes)? {
                 End::Continued(successor) if !self.visited.contains(&successor) => number = successor,
                 End::Continued(_) => return self.rest(),
@@ -162,6 +163,13 @@ impl Replay<'_> {
             }
             Err(error) => Err(Error::io("read", &segment.path, error)),
         }
+    }
+
+    /// A segment has its whole length before anything in it is acknowledged: no crash cuts one short.
+    fn check_len(&mut self, number: u64) -> Result<()> {
+        let Some(segment) = self.segments.get(&number) else { return Ok(()) };
+        let (is, was, path) = (segment.bytes, segment.header.bytes, segment.path.clone());
+        if is >= was { Ok(()) } else { self.damaged(&path, is, &format!("it ends here and had {was} bytes")) }
     }
 
     /// Applies the segment's frames from its beginning.

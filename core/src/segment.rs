@@ -29,6 +29,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) number: u64,
     /// The run it was made for: the number of that run's first segment.
     pub(crate) run: u64,
+    /// How long the file is, in bytes: a multiple of [`SEGMENT_HEADER_BYTES`]. A shorter one was cut.
+    pub(crate) bytes: u64,
     pub(crate) salt: Salt,
 }
 
@@ -37,7 +39,8 @@ impl SegmentHeader {
         let mut copy = Vec::with_capacity(HEADER_LEN);
         copy.extend_from_slice(MAGIC);
         copy.extend_from_slice(&FORMAT.to_le_bytes());
-        copy.extend_from_slice(&[0; 4]);
+        let pages = u32::try_from(self.bytes / SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
+        copy.extend_from_slice(&pages.to_le_bytes());
         copy.extend_from_slice(&self.number.to_le_bytes());
         copy.extend_from_slice(&self.run.to_le_bytes());
         copy.extend_from_slice(&self.salt.marker.to_le_bytes());
@@ -63,9 +66,11 @@ impl SegmentHeader {
             if copy.get(..MAGIC.len()) != Some(MAGIC) || u32_at(copy, HEADER_LEN - 4) != Some(crc32c::crc32c(whole)) {
                 continue;
             }
-            decoded = match (u32_at(copy, 8), u64_at(copy, 16), u64_at(copy, 24), u32_at(copy, 32), u32_at(copy, 36)) {
-                (Some(FORMAT), Some(number), Some(run), Some(marker), Some(checksum)) => {
-                    Decoded::Known(Self { number, run, salt: Salt { marker, checksum } })
+            let numbers = (u64_at(copy, 16), u64_at(copy, 24), u32_at(copy, 32), u32_at(copy, 36));
+            decoded = match (u32_at(copy, 8), u32_at(copy, 12), numbers) {
+                (Some(FORMAT), Some(pages), (Some(number), Some(run), Some(marker), Some(checksum))) => {
+                    let bytes = u64::from(pages) * SEGMENT_HEADER_BYTES;
+                    Decoded::Known(Self { number, run, bytes, salt: Salt { marker, checksum } })
                 }
                 (Some(format), ..) => Decoded::OtherFormat(format),
                 _ => Decoded::Unreadable,
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn one_damaged_sector_leaves_the_header_readable() {
-        let header = SegmentHeader { number: 7, run: 3, salt: Salt { marker: 1, checksum: 2 } };
+        let header = SegmentHeader { number: 7, run: 3, bytes: 8192, salt: Salt { marker: 1, checksum: 2 } };
         for sector in 0..8 {
             let mut bytes = header.encode();
             bytes[sector * 512..(sector + 1) * 512].fill(0xFF);

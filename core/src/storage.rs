@@ -95,7 +95,7 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
 pub trait StorageLock: fmt::Debug + Send + Sync + 'static {}
 
 /// An open file, used by several threads at once.
-#[expect(clippy::len_without_is_empty, reason = "the length of a file, not of a collection")]
+#[allow(clippy::len_without_is_empty, reason = "the length of a file, not of a collection")]
 pub trait StorageFile: fmt::Debug + Send + Sync + 'static {
     /// The file's length, in bytes.
     ///
