@@ -31,6 +31,8 @@ const UNSYNCED_MILLIS: u64 = 1000;
 const IDLE_MILLIS: u64 = 50;
 /// How long to wait before looking for room again.
 const NO_ROOM_WAIT: Duration = Duration::from_millis(100);
+/// How long a poisoned committer rests between looks at whether the store closes.
+const BROKEN_WAIT: Duration = Duration::from_secs(1);
 
 /// What the committer's driver is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl Committer {
         if self.broken {
             // What is queued was accepted before the failure showed, and has been answered.
             drop(self.sequencer.drain(Vec::new()));
-            return if closing { Next::Finished } else { Next::Wait(None) };
+            return if closing { Next::Finished } else { Next::WaitForRoom(BROKEN_WAIT) };
         }
         let overdue = self.sequencer.queued_since().is_some_and(|since| since + LAZY_MILLIS <= now_millis);
         let mut sync = false;
@@ -252,7 +254,7 @@ impl Committer {
         self.health.poison(error.clone());
         self.progress.fail(error.clone());
         self.observers.emit(Event::BackgroundError(error));
-        Next::Wait(None)
+        Next::WaitForRoom(BROKEN_WAIT)
     }
 }
 

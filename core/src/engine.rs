@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -48,6 +48,9 @@ pub(crate) struct Engine {
     pub(crate) doorbell: Doorbell,
     /// Whether maintenance was rung for a checkpoint since it last looked.
     pub(crate) checkpoint_rung: AtomicBool,
+    /// Whether a segment is being made ahead of the committer, and when it may be tried next.
+    pub(crate) preparing: AtomicBool,
+    pub(crate) prepare_at_millis: AtomicU64,
     /// Held for writing while maintenance changes the base, for reading by who compares it with the table.
     pub(crate) base_gate: RwLock<()>,
     pub(crate) committer: Mutex<Committer>,
@@ -146,6 +149,7 @@ impl Engine {
         self.table.send_write_lookups();
         let next = self.committer.lock().step(self.time.monotonic_millis());
         self.table.send_write_lookups();
+        self.order_segment();
         if self.checkpoint_presses() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
             self.doorbell.ring();
         }
@@ -179,8 +183,32 @@ impl Engine {
                 self.settle();
                 true
             }
+            Some(Job::Prepare) => {
+                self.prepare_segment();
+                true
+            }
             Some(Job::End) => false,
         }
+    }
+
+    /// Has a segment made when none is ready, by a reader: maintenance may be in a long checkpoint.
+    fn order_segment(&self) {
+        let wanted = self.log.wants_segment()
+            && self.time.monotonic_millis() >= self.prepare_at_millis.load(Ordering::Relaxed)
+            && !self.preparing.swap(true, Ordering::Relaxed);
+        if wanted {
+            drop(self.jobs.0.send(Job::Prepare));
+        }
+    }
+
+    fn prepare_segment(&self) {
+        if let Err(error) = self.log.prepare() {
+            // The committer makes one itself when it needs it, and reports if it cannot.
+            tracing::debug!(%error, "no log segment could be prepared ahead");
+            let later = self.time.monotonic_millis() + PREPARE_RETRY_MILLIS;
+            self.prepare_at_millis.store(later, Ordering::Relaxed);
+        }
+        self.preparing.store(false, Ordering::Relaxed);
     }
 
     /// Looks up every session that was written without being in memory.
@@ -266,5 +294,7 @@ impl Engine {
 
 /// How many lookups share a snapshot, so that the first of them does not wait for long.
 const LOOKUPS_PER_SNAPSHOT: usize = 64;
+/// How long to wait after no segment could be made.
+const PREPARE_RETRY_MILLIS: u64 = 1000;
 /// How many due index entries are read at once.
 const DUE_PER_READ: usize = 10_000;

@@ -216,14 +216,6 @@ impl Maintenance {
         if self.wants_checkpoint(engine, now_millis) {
             return self.begin(engine, now_millis);
         }
-        if engine.log.wants_segment()
-            && now_millis >= self.retry_at_millis
-            && let Err(error) = engine.log.prepare()
-        {
-            // The committer makes one itself when it needs it, and reports if it cannot.
-            tracing::debug!(%error, "no log segment could be prepared ahead");
-            self.retry_at_millis = now_millis + RETRY_MILLIS;
-        }
         self.reap(engine, now_millis)
     }
 

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -140,8 +140,6 @@ pub(crate) fn open(
         tasks.clone(),
         meta.cleared,
     );
-    table.living.store(i64::try_from(base.count()?).unwrap_or(i64::MAX), Ordering::Relaxed);
-
     let mut failure = None;
     let replayed = replay(storage.as_ref(), &log_directory, &meta, salvage, &mut |number, operation| {
         if let Err(error) = table.replay(number, operation) {
@@ -150,6 +148,10 @@ pub(crate) fn open(
     })?;
     if let Some(error) = failure {
         return Err(error);
+    }
+    if !table.clear_pending() {
+        // After the replay, since a replayed clear begins to count anew, also one that the base has seen.
+        table.living.fetch_add(i64::try_from(base.count()?).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
     dropped.extend(replayed.dropped.iter().cloned());
 
@@ -192,6 +194,8 @@ pub(crate) fn open(
         jobs,
         doorbell: Doorbell::default(),
         checkpoint_rung: AtomicBool::new(false),
+        preparing: AtomicBool::new(false),
+        prepare_at_millis: AtomicU64::new(0),
         base_gate: RwLock::new(()),
         committer: Mutex::new(committer),
         maintenance: Mutex::new(maintenance),

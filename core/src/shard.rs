@@ -47,6 +47,8 @@ pub(crate) enum Job {
     LookUp(Vec<LookupJob>),
     /// Look up everything that is not resolved yet.
     Settle,
+    /// Fill a log segment with zeros, ahead of the committer.
+    Prepare,
     /// End.
     End,
 }
