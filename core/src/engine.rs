@@ -57,6 +57,8 @@ pub(crate) struct Engine {
     pub(crate) maintenance: Mutex<Maintenance>,
     pub(crate) lock: Mutex<Option<Box<dyn StorageLock>>>,
     pub(crate) process_id: u32,
+    /// The millisecond in which a read last asked whether this is still the process that opened the store.
+    pub(crate) process_checked_at: AtomicU64,
     pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 

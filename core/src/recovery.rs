@@ -201,6 +201,7 @@ pub(crate) fn open(
         maintenance: Mutex::new(maintenance),
         lock: Mutex::new(Some(lock)),
         process_id: std::process::id(),
+        process_checked_at: AtomicU64::new(0),
         threads: Mutex::default(),
     };
     Ok((Arc::new(engine), dropped))

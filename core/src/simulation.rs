@@ -94,8 +94,9 @@ impl Simulation {
     /// Steps everything until nothing has anything to do at this time.
     pub fn settle(&self) {
         for _ in 0..10_000 {
-            let mut busy = self.step_reader();
+            // The committer first: it hands the readers what its batch waits for.
             self.step_committer();
+            let mut busy = self.step_reader();
             busy |= self.step_maintenance();
             busy |= self.step_completions();
             if !busy {
