@@ -20,8 +20,7 @@ const SESSIONS_PER_COMMIT: usize = 20_000;
 pub(crate) fn backup(engine: &Engine, directory: &Path) -> Result<()> {
     let partial = partial_path(directory)?;
     let failed = |error| Error::io("create the backup", directory, error);
-    create_directory(engine.storage.as_ref(), &partial)?;
-    let copied = copy(engine, &partial);
+    let copied = create_directory(engine.storage.as_ref(), &partial).and_then(|()| copy(engine, &partial));
     let finished = copied.and_then(|()| {
         engine.storage.sync_dir(&partial).map_err(failed)?;
         engine.storage.rename(&partial, directory).map_err(failed)?;

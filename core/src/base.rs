@@ -8,9 +8,10 @@
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use redb::{
@@ -89,12 +90,33 @@ pub(crate) struct Base {
     path: PathBuf,
     cache_bytes: u64,
     database: RwLock<Option<Database>>,
+    /// redb panicked over damaged pages since it was opened.
+    panicked: AtomicBool,
 }
 
 impl fmt::Debug for Base {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Base({})", self.path.display())
     }
+}
+
+impl Drop for Base {
+    /// What was not closed is dropped because of an error, which may be damage.
+    fn drop(&mut self) {
+        abandon(self.database.get_mut().take());
+    }
+}
+
+/// Lets go of a database as a killed process would. Closed in an orderly way it is written to, and redb
+/// panics over damaged pages there, even while it unwinds, which ends the process. While a panic unwinds,
+/// it writes nothing; the next opening finds the last commit.
+fn abandon(database: Option<Database>) {
+    let Some(database) = database else { return };
+    let unwound: Result<(), _> = catch_unwind(AssertUnwindSafe(move || {
+        let _database = database;
+        resume_unwind(Box::new(()))
+    }));
+    debug_assert!(unwound.is_err(), "the panic was only meant to unwind");
 }
 
 #[derive(Debug)]
@@ -138,10 +160,10 @@ impl Base {
         base.attach(file)?;
         let batch = Batch { meta: Some(*meta), ..Batch::default() };
         base.commit(&batch)?;
-        *base.database.write() = None;
+        base.close();
         storage.rename(&new_path, &path).map_err(failed)?;
         storage.sync_dir(directory).map_err(failed)?;
-        let base = Self { path, ..base };
+        let base = Self::new(storage, path, cache_bytes);
         base.reopen()?;
         Ok(base)
     }
@@ -155,18 +177,24 @@ impl Base {
         base.reopen()?;
         let meta = base.meta()?;
         if meta.format > FORMAT {
-            return Err(Error::UnsupportedFormat { file: base.path, found: meta.format, supported: FORMAT });
+            return Err(Error::UnsupportedFormat { file: base.path.clone(), found: meta.format, supported: FORMAT });
         }
         Ok((base, meta))
     }
 
     fn new(storage: &Arc<dyn Storage>, path: PathBuf, cache_bytes: u64) -> Self {
-        Self { storage: Arc::clone(storage), path, cache_bytes, database: RwLock::new(None) }
+        Self {
+            storage: Arc::clone(storage),
+            path,
+            cache_bytes,
+            database: RwLock::new(None),
+            panicked: AtomicBool::new(false),
+        }
     }
 
     /// Drops the database, if it is open, and opens it again.
     pub(crate) fn reopen(&self) -> Result<()> {
-        *self.database.write() = None;
+        self.close();
         let file = self.storage.open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
         if file.len().map_err(|error| Error::io("read", &self.path, error))? == 0 {
             return Err(self.corrupted("the file is empty"));
@@ -189,7 +217,12 @@ impl Base {
 
     /// Lets go of the file.
     pub(crate) fn close(&self) {
-        *self.database.write() = None;
+        let database = self.database.write().take();
+        if self.panicked.swap(false, Ordering::Relaxed) {
+            abandon(database);
+        } else if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
+            tracing::warn!(path = %self.path.display(), "the base could not be closed in an orderly way");
+        }
     }
 
     fn meta(&self) -> Result<Meta> {
@@ -452,7 +485,10 @@ impl Base {
     ) -> Result<T, (Error, bool)> {
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(result) => result.map_err(|error| self.failed(operation, error)),
-            Err(_) => Err((self.corrupted("its pages contradict each other"), true)),
+            Err(_) => {
+                self.panicked.store(true, Ordering::Relaxed);
+                Err((self.corrupted("its pages contradict each other"), true))
+            }
         }
     }
 

@@ -121,6 +121,15 @@ impl Engine {
         over.then_some(Error::Overloaded { dirty_bytes: dirty_bytes.max(queued_bytes) })
     }
 
+    /// Refuses what would be queued beyond the log's reserve, also where it takes no memory to speak of.
+    pub(crate) fn check_queue(&self) -> Result<()> {
+        let dirty_bytes = self.sequencer.queued_bytes();
+        if dirty_bytes > self.log.queued_bytes_max().saturating_mul(2) {
+            return Err(Error::Overloaded { dirty_bytes });
+        }
+        Ok(())
+    }
+
     /// How full the log or the dirty budget is, whichever is fuller, in percent.
     fn pressure_percent(&self) -> u64 {
         let usage = self.log.usage();

@@ -97,9 +97,10 @@ pub enum Error {
         /// The store's directory.
         path: PathBuf,
     },
-    /// Changes arrive faster than the disk takes them, far beyond `dirty_bytes`. Try again later.
+    /// Changes arrive faster than the disk takes them: over twice `dirty_bytes` wait for a checkpoint, or over
+    /// an eighth of `log_bytes_max` for the log. Try again later.
     #[error(
-        "{dirty_bytes} bytes of changes wait for the disk, over twice the budget; write less, or raise dirty_bytes"
+        "{dirty_bytes} bytes of changes wait for the disk, too many to take more; write slower, or raise dirty_bytes and log_bytes_max"
     )]
     Overloaded {
         /// The bytes waiting.

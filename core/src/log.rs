@@ -227,7 +227,10 @@ impl Log {
             SpaceFor::Checkpoint => self.bytes_max,
             SpaceFor::Recovery => {
                 // Of another size than the others, so that no sparse file is ever used again.
-                let bytes = needed.max(self.segment_bytes - SEGMENT_HEADER_BYTES);
+                let mut bytes = needed.max(self.segment_bytes - SEGMENT_HEADER_BYTES);
+                if bytes == self.segment_bytes {
+                    bytes += SEGMENT_HEADER_BYTES;
+                }
                 return self.create(bytes, Fill::Sparse).map_err(AppendError::NoSegment);
             }
         };

@@ -134,11 +134,15 @@ impl Table {
                         break;
                     }
                     let Some((filed_at, id)) = shard.due.pop_first() else { break };
-                    let Some(entry) = shard.entries.get(&id) else { continue };
-                    let Content::Live(live) = &entry.content else { continue };
+                    let Some(entry) = shard.entries.get_mut(&id) else { continue };
                     if entry.filed_at != Some(filed_at) || !entry.is_dirty() {
                         continue;
                     }
+                    let Content::Live(live) = &entry.content else {
+                        // A tombstone: should its id be set again, that session has to be filed anew.
+                        entry.filed_at = None;
+                        continue;
+                    };
                     if !entry.is_resolved() {
                         again.push((filed_at, id));
                         continue;

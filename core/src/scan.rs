@@ -77,8 +77,12 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
             found.insert(id, session);
         }
     }
-    let sessions = found.into_iter().filter(|(_, session)| session.expires_at > now).collect();
-    Ok(Page { sessions, next: end })
+    let mut sessions: Vec<_> = found.into_iter().filter(|(_, session)| session.expires_at > now).collect();
+    // Table and base may each have filled a page; what is over belongs to the next one, too.
+    let is_over = sessions.len() > limit;
+    sessions.truncate(limit);
+    let next = if is_over { sessions.last().map(|(id, _)| id.clone()) } else { end };
+    Ok(Page { sessions, next })
 }
 
 /// The table's changes behind `after`: the first `limit` of them, and whether that is all.

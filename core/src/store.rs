@@ -168,12 +168,16 @@ impl Store {
     /// the record is damaged.
     pub fn get(&self, id: &SessionId) -> Result<Option<Session>> {
         let (engine, now) = self.readable_engine()?;
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        let answer = engine.table.get(id, now, || Waiter::Blocked(sender));
-        if let Some(session) = answer {
+        let mut receiver = None;
+        let answer = engine.table.get(id, now, || {
+            let (sender, answers) = crossbeam_channel::bounded(1);
+            receiver = Some(answers);
+            Waiter::Blocked(sender)
+        });
+        let (None, Some(receiver)) = (&answer, receiver) else {
             engine.counters.hits.one();
-            return Ok(session);
-        }
+            return Ok(answer.flatten());
+        };
         engine.counters.misses.one();
         // Looked up on this thread, instead of waiting for a reader to be free.
         let token = engine.table.lock(id).lookups.get(id).map(|lookup| lookup.token);
@@ -265,6 +269,7 @@ impl Store {
     /// As [`Store::set`].
     pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
         let engine = self.writable_engine()?;
+        engine.check_queue()?;
         let (write, need) = engine.write_context();
         let number = engine.table.destroy(id, &write);
         engine.counters.destroys.one();
@@ -279,6 +284,7 @@ impl Store {
     /// As [`Store::set`].
     pub fn clear(&self) -> Result<Commit> {
         let engine = self.writable_engine()?;
+        engine.check_queue()?;
         let (write, need) = engine.write_context();
         let number = engine.table.clear(&write);
         Ok(self.commit(engine, number, need))
