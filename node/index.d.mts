@@ -1,0 +1,2 @@
+// The same names for `import`.
+export * from './index.js'

@@ -1,0 +1,7 @@
+// The package's front door: everything a user may name, and nothing else.
+'use strict'
+
+const { SessileError } = require('./lib/errors.js')
+const { SessileStore } = require('./lib/store.js')
+
+module.exports = { SessileStore, SessileError }

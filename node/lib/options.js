@@ -1,0 +1,166 @@
+// The options of a store: each checked for its name, its type and its range before anything is opened.
+//
+// Nothing is replaced silently: `ttl: 0` is an error and not a day, and an option that does not exist is
+// an error and not ignored. Durations are seconds here and milliseconds from here on.
+'use strict'
+
+const path = require('node:path')
+const { invalidOption } = require('./errors.js')
+
+const MIB = 1024 * 1024
+const DAY = 24 * 60 * 60
+const CENTURY = 100 * 365 * DAY
+
+const DURABILITIES = ['fsync', 'write', 'async']
+
+const OPTIONS = {
+  path: { check: checkPath },
+  ttl: { default: DAY, check: checkTtl },
+  durability: { default: 'fsync', check: checkDurability },
+  cacheBytes: bytes({ default: 64 * MIB, min: 0 }),
+  dirtyBytes: bytes({ default: 64 * MIB, min: MIB }),
+  baseCacheBytes: bytes({ default: 32 * MIB, min: MIB }),
+  logBytesMax: bytes({ default: 64 * MIB, min: 4 * MIB, max: 65536 * MIB }),
+  payloadBytesMax: bytes({ default: 16 * MIB, min: 1, max: 16 * MIB }),
+  checkpointInterval: seconds({ default: 60, min: 0.1, max: DAY }),
+  openTimeout: seconds({ default: 5, min: 0, max: DAY }),
+}
+
+// The options complete, or a TypeError or RangeError that names the wrong one.
+function checkOptions(options) {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption(TypeError, `a store needs options, at least { path }; this is ${inWords(options)}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) throw invalidOption(TypeError, `unknown option '${name}'${hint(name)}`)
+  }
+  const checked = {}
+  for (const [name, option] of Object.entries(OPTIONS)) {
+    const value = options[name] === undefined ? option.default : options[name]
+    option.check(name, value, option)
+    checked[name] = value
+  }
+  // Relative to where the process is now: it may change its directory before the store is opened again.
+  checked.path = path.resolve(checked.path)
+  if (checked.logBytesMax < 4 * checked.payloadBytesMax) {
+    throw invalidOption(
+      RangeError,
+      `option 'logBytesMax' has to be at least four times payloadBytesMax, ${4 * checked.payloadBytesMax} bytes; ` +
+        `it is ${checked.logBytesMax}`
+    )
+  }
+  return checked
+}
+
+// The options as the addon takes them.
+function toNative(options) {
+  const ttl = typeof options.ttl === 'function' ? DAY : options.ttl
+  return {
+    path: options.path,
+    durability: options.durability,
+    ttlMs: Math.round(ttl * 1000),
+    cacheBytes: options.cacheBytes,
+    dirtyBytes: options.dirtyBytes,
+    baseCacheBytes: options.baseCacheBytes,
+    logBytesMax: options.logBytesMax,
+    payloadBytesMax: options.payloadBytesMax,
+    checkpointIntervalMs: Math.round(options.checkpointInterval * 1000),
+    openTimeoutMs: Math.round(options.openTimeout * 1000),
+  }
+}
+
+// A lifetime in milliseconds, from `ttl` or from what a function given as `ttl` returned.
+function lifetime(name, value) {
+  checkNumber(name, value, { min: 0.001, max: CENTURY, unit: 'seconds' })
+  return Math.round(value * 1000)
+}
+
+function checkTtl(name, value) {
+  if (typeof value === 'function') return
+  if (typeof value !== 'number') {
+    throw invalidOption(
+      TypeError,
+      `option '${name}' is a number of seconds or a function of the session that returns one, not ${inWords(value)}`
+    )
+  }
+  lifetime(name, value)
+}
+
+function checkPath(name, value) {
+  if (value === undefined) {
+    throw invalidOption(TypeError, `option '${name}' is required: the directory that holds the sessions`)
+  }
+  if (typeof value !== 'string') {
+    throw invalidOption(
+      TypeError,
+      `option '${name}' is a string, the directory's path, not ${inWords(value)}`
+    )
+  }
+  if (value === '' || value.includes('\0') || !value.isWellFormed()) {
+    throw invalidOption(TypeError, `option '${name}' is empty, or holds a zero byte or half a surrogate pair`)
+  }
+}
+
+function checkDurability(name, value) {
+  if (DURABILITIES.includes(value)) return
+  const Type = typeof value === 'string' ? RangeError : TypeError
+  throw invalidOption(Type, `option '${name}' is 'fsync', 'write' or 'async', not ${inWords(value)}`)
+}
+
+function bytes(range) {
+  return { max: Number.MAX_SAFE_INTEGER, unit: 'bytes', check: checkNumber, ...range }
+}
+
+function seconds(range) {
+  return { unit: 'seconds', check: checkNumber, ...range }
+}
+
+function checkNumber(name, value, { min, max, unit }) {
+  if (typeof value !== 'number') {
+    throw invalidOption(TypeError, `option '${name}' is a number of ${unit}, not ${inWords(value)}`)
+  }
+  // Written so that NaN fails it.
+  if (!(value >= min && value <= max)) {
+    throw invalidOption(RangeError, `option '${name}' is from ${min} to ${max} ${unit}, not ${value}`)
+  }
+  if (unit === 'bytes' && !Number.isInteger(value)) {
+    throw invalidOption(RangeError, `option '${name}' is a whole number of bytes, not ${value}`)
+  }
+}
+
+function inWords(value) {
+  if (typeof value === 'string') return `'${value}'`
+  if (value === null || value === undefined || typeof value === 'number') return String(value)
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
+function hint(name) {
+  let nearest
+  let least = 4
+  for (const known of Object.keys(OPTIONS)) {
+    const distance = editDistance(name.toLowerCase(), known.toLowerCase())
+    if (distance < Math.min(least, known.length)) {
+      nearest = known
+      least = distance
+    }
+  }
+  return nearest === undefined
+    ? `; the options are ${Object.keys(OPTIONS).join(', ')}`
+    : `; did you mean '${nearest}'?`
+}
+
+// How many letters have to be put in, left out or replaced to get from one word to the other.
+function editDistance(from, to) {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1))
+    }
+    row = next
+  }
+  return row[to.length]
+}
+
+module.exports = { checkOptions, toNative, lifetime }

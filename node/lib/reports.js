@@ -1,0 +1,39 @@
+// Failures that no callback and no promise can tell anybody of, and warnings.
+//
+// A store must never take the process down: an `error` event that nobody listens for would, and is a
+// process warning instead, once for each code.
+'use strict'
+
+const { throwLater } = require('./replies.js')
+
+const warned = new Set()
+
+// Tells of a failure by the store's `error` event.
+function report(store, error) {
+  tell(store, 'error', error)
+}
+
+// Tells of something that is not a failure by the store's `warning` event.
+function warn(store, error) {
+  tell(store, 'warning', error)
+}
+
+function tell(store, event, error) {
+  if (store.listenerCount(event) === 0) {
+    warnOnce(error)
+    return
+  }
+  try {
+    store.emit(event, error)
+  } catch (thrown) {
+    throwLater(thrown)
+  }
+}
+
+function warnOnce(error) {
+  if (warned.has(error.code)) return
+  warned.add(error.code)
+  process.emitWarning(error.message, { type: 'SessileWarning', code: error.code })
+}
+
+module.exports = { report, warn }

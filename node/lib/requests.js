@@ -1,0 +1,158 @@
+// The operations that the addon answers later: who asked, and handing the answers over in batches.
+//
+// There is one port to the addon in each environment: one in the main thread, one in every worker. The
+// addon keeps the process alive while a request is pending, and only then.
+'use strict'
+
+const { AsyncResource } = require('node:async_hooks')
+const { fromFailure } = require('./errors.js')
+const native = require('./native.js')
+const { settle } = require('./replies.js')
+const { report, warn } = require('./reports.js')
+
+// Written by the addon: the expiry of the session that `get` returned at once, then the numbers of the
+// requests of a batch that were simply done.
+const figures = new Float64Array(1 + 256)
+
+const port = native.portOpen(deliver, figures)
+
+// Requests by number, and the numbers that may be given again.
+const pending = []
+const free = []
+
+// Stores by the number that notices carry. Weak: a notice is no reason for a store to live.
+const stores = new Map()
+let lastStore = 0
+
+// One pending operation.
+class Request {
+  // `convert(value, expiresAt)` makes the result of what the addon answered; it may throw.
+  constructor(work, reply, convert) {
+    this.work = work
+    this.reply = reply
+    this.convert = convert
+    // A callback runs in the asynchronous context of the call that it was given to.
+    this.scope = typeof reply === 'function' ? new AsyncResource('SessileRequest') : null
+    work.begin()
+  }
+
+  finish(failure, value, expiresAt) {
+    let error = null
+    let result
+    if (failure !== null) {
+      error = fromFailure(failure)
+    } else if (this.convert !== undefined) {
+      try {
+        result = this.convert(value, expiresAt)
+      } catch (thrown) {
+        error = thrown
+      }
+    }
+    if (this.scope === null) settle(this.reply, error, result)
+    else this.scope.runInAsyncScope(settle, null, this.reply, error, result)
+    this.work.end()
+  }
+}
+
+// The operations that a store has under way, so that closing it can wait for them.
+class Work {
+  #count = 0
+  #idle = null
+
+  begin() {
+    this.#count++
+  }
+
+  end() {
+    this.#count--
+    this.#check()
+  }
+
+  // Calls `idle` when there is nothing under way, which may be now.
+  whenIdle(idle) {
+    this.#idle = idle
+    this.#check()
+  }
+
+  #check() {
+    if (this.#count > 0 || this.#idle === null) return
+    const idle = this.#idle
+    this.#idle = null
+    idle()
+  }
+}
+
+// The number for the next call of the addon. It is taken only when the call's answer is "later".
+function nextNumber() {
+  return free.length > 0 ? free[free.length - 1] : pending.length
+}
+
+function pend(number, request) {
+  if (number === pending.length) {
+    pending.push(request)
+  } else {
+    free.pop()
+    pending[number] = request
+  }
+}
+
+// Does what has to follow a call of the addon that has no result: `answer` is true, false for later, or a
+// failure.
+function acknowledge(answer, number, work, reply) {
+  if (answer === true) settle(reply, null)
+  else if (answer === false) pend(number, new Request(work, reply))
+  else settle(reply, fromFailure(answer))
+}
+
+// The same for an operation that runs on a thread of its own and so is never answered at once.
+function expect(answer, number, work, reply, convert) {
+  if (answer === false) pend(number, new Request(work, reply, convert))
+  else settle(reply, fromFailure(answer))
+}
+
+function deliver(done, results, notices) {
+  for (let i = 1; i <= done; i++) finish(figures[i], null, null, 0)
+  if (results !== null) {
+    for (let i = 0; i < results.length; i += 4) {
+      finish(results[i], results[i + 1], results[i + 2], results[i + 3])
+    }
+  }
+  if (notices !== null) {
+    for (let i = 0; i < notices.length; i += 3) notify(notices[i], notices[i + 1], notices[i + 2])
+  }
+}
+
+function finish(number, failure, value, expiresAt) {
+  const request = pending[number]
+  pending[number] = undefined
+  free.push(number)
+  request.finish(failure, value, expiresAt)
+}
+
+function notify(number, failure, isWarning) {
+  const store = stores.get(number)?.deref()
+  if (store === undefined) leave(number)
+  else if (isWarning) warn(store, fromFailure(failure))
+  else report(store, fromFailure(failure))
+}
+
+// Enters a store and returns its number.
+function enter(store) {
+  if (stores.size === 0) process.on('exit', onExit)
+  lastStore++
+  stores.set(lastStore, new WeakRef(store))
+  return lastStore
+}
+
+// Lets go of a store that was closed, or never opened.
+function leave(number) {
+  if (stores.delete(number) && stores.size === 0) process.off('exit', onExit)
+}
+
+// process.exit() and uncaught errors end a process without ending its environment, so that the addon
+// would not learn of it.
+function onExit() {
+  native.portExit(port)
+}
+
+module.exports = { Work, port, figures, nextNumber, pend, Request, acknowledge, expect, enter, leave }

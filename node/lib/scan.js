@@ -1,0 +1,51 @@
+// Walking through all sessions, page by page. Nothing is held between two pages, so that a walk may take
+// as long as it likes; it stays in order while sessions come and go.
+'use strict'
+
+const { fromJson, unreadable } = require('./json.js')
+
+const PAGE_LEN = 128
+
+// Yields the ids of the living sessions. `page(after, limit, withPayloads)` returns a promise of a page.
+async function* ids(page) {
+  let after = null
+  do {
+    const { next, sessions } = await page(after, PAGE_LEN, false)
+    yield* sessions
+    after = next
+  } while (after !== null)
+}
+
+// Yields the living sessions as [id, session].
+async function* entries(page) {
+  let after = null
+  do {
+    const { next, sessions } = await page(after, PAGE_LEN, true)
+    for (let i = 0; i < sessions.length; i += 3) {
+      yield [sessions[i], read(sessions[i], sessions[i + 1], sessions[i + 2])]
+    }
+    after = next
+  } while (after !== null)
+}
+
+// All living sessions as an array. Each has its `id`, as express-session's own have: not enumerable, so
+// that it is not kept with the session when that is set again.
+async function all(page) {
+  const sessions = []
+  for await (const [id, session] of entries(page)) {
+    sessions.push(Object.defineProperty(session, 'id', { value: id }))
+  }
+  return sessions
+}
+
+function read(id, json, expiresAt) {
+  try {
+    if (json === null) throw unreadable()
+    return fromJson(json, expiresAt)
+  } catch (error) {
+    // Not in the message, since logs are no place for ids that log somebody in.
+    throw Object.defineProperty(error, 'sessionId', { value: id })
+  }
+}
+
+module.exports = { ids, entries, all }

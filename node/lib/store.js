@@ -1,0 +1,354 @@
+// The session store for express-session.
+//
+// It converts and hands on: what a session is to Express is JSON text and an expiry to the store. Reads see
+// a write from the moment it was called; `durability` decides what a write has survived once its callback
+// is called. An answer that is at hand is given without leaving the call, since express-session then sends
+// its response in one piece.
+'use strict'
+
+const { differs, expiryOf, formOf } = require('./cookie.js')
+const { fromFailure, invalidArgument, invalidOption } = require('./errors.js')
+const { fromJson, toJson } = require('./json.js')
+const native = require('./native.js')
+const { Opening } = require('./opening.js')
+const { checkOptions, lifetime, toNative } = require('./options.js')
+const { Deferred, promiseOf, replyTo, settle } = require('./replies.js')
+const { report } = require('./reports.js')
+const {
+  acknowledge,
+  enter,
+  expect,
+  figures,
+  leave,
+  nextNumber,
+  pend,
+  port,
+  Request,
+  Work,
+} = require('./requests.js')
+const scan = require('./scan.js')
+const { Store } = require('./session-base.js')
+
+// Set while open() constructs a store, which then opens on a thread.
+let isOpeningLater = false
+
+class SessileStore extends Store {
+  #ttl
+  #ttlMs
+  #number
+  #handle
+  #opening
+  #work = new Work()
+  #closing = null
+  // The cookie of each session as it was loaded: a request may change it and nothing else, and then only
+  // `touch` is called.
+  #loaded = new WeakMap()
+  #report = (error) => report(this, error)
+  #page = (after, limit, withPayloads) => this.#readPage(after, limit, withPayloads)
+
+  constructor(options) {
+    super()
+    const checked = checkOptions(options)
+    this.#ttl = checked.ttl
+    this.#ttlMs = typeof checked.ttl === 'number' ? lifetime('ttl', checked.ttl) : 0
+    this.#number = enter(this)
+    this.#handle = native.storeNew(port, toNative(checked), this.#number)
+    this.#opening = new Opening(this.#handle, this.#report)
+    if (isOpeningLater) return
+    try {
+      this.#opening.now()
+    } catch (error) {
+      leave(this.#number)
+      throw error
+    }
+  }
+
+  // Opens a store without blocking the event loop; resolves when it is usable.
+  static async open(options) {
+    isOpeningLater = true
+    let store
+    try {
+      store = new this(options)
+    } finally {
+      isOpeningLater = false
+    }
+    const opened = new Deferred()
+    store.#opening.later(opened)
+    try {
+      await opened.promise
+    } catch (error) {
+      leave(store.#number)
+      throw error
+    }
+    return store
+  }
+
+  get(id, callback) {
+    const reply = replyTo(callback, arguments.length > 1, this.#report)
+    if (this.#opening.isOpen) this.#get(id, reply)
+    else this.#opening.hold(reply, () => this.#get(id, reply))
+    return promiseOf(reply)
+  }
+
+  #get(id, reply) {
+    const number = nextNumber()
+    const answer = native.get(this.#handle, id, number)
+    if (answer === false) {
+      pend(number, new Request(this.#work, reply, toSession))
+      return
+    }
+    let session
+    let error = null
+    if (typeof answer === 'string') {
+      try {
+        session = fromJson(answer, figures[0])
+      } catch (thrown) {
+        error = thrown
+      }
+    } else if (answer !== null) {
+      error = fromFailure(answer)
+    }
+    settle(reply, error, session)
+  }
+
+  set(id, session, callback) {
+    const reply = replyTo(callback, arguments.length > 2, this.#report)
+    let json
+    let expiresAt
+    let error = null
+    try {
+      json = toJson(session)
+      expiresAt = expiryOf(session) || this.#ttlOf(session)
+    } catch (thrown) {
+      error = thrown
+    }
+    if (error !== null) settle(reply, error)
+    else if (this.#opening.isOpen) this.#set(id, json, expiresAt, reply)
+    else this.#opening.hold(reply, () => this.#set(id, json, expiresAt, reply))
+    return promiseOf(reply)
+  }
+
+  #set(id, json, expiresAt, reply) {
+    const number = nextNumber()
+    acknowledge(native.set(this.#handle, id, json, expiresAt, number), number, this.#work, reply)
+  }
+
+  touch(id, session, callback) {
+    const reply = replyTo(callback, arguments.length > 2, this.#report)
+    let cookie
+    let expiresAt
+    let error = null
+    try {
+      cookie = formOf(session)
+      expiresAt = expiryOf(session) || this.#ttlOf(session) || Date.now() + this.#ttlMs
+    } catch (thrown) {
+      error = thrown
+    }
+    if (error !== null) settle(reply, error)
+    else if (this.#opening.isOpen) this.#touch(id, session, cookie, expiresAt, reply)
+    else this.#opening.hold(reply, () => this.#touch(id, session, cookie, expiresAt, reply))
+    return promiseOf(reply)
+  }
+
+  #touch(id, session, cookie, expiresAt, reply) {
+    const before = cookie === undefined ? undefined : this.#loaded.get(session)
+    if (cookie !== undefined && (before === undefined || differs(before, cookie))) {
+      this.#touchCookie(id, session, cookie, expiresAt, reply)
+    } else {
+      this.#move(id, expiresAt, reply)
+    }
+  }
+
+  // A touch that may have more to keep than an expiry. The cookie goes into the session as it is stored
+  // now, not as this request loaded it: another request may have changed that since.
+  #touchCookie(id, session, cookie, expiresAt, reply) {
+    this.#get(id, (error, stored) => {
+      if (error !== null || stored === undefined) {
+        settle(reply, error)
+        return
+      }
+      const before = stored.cookie
+      const isSame = typeof before === 'object' && before !== null && !differs(before, cookie)
+      this.#loaded.set(session, { ...cookie })
+      if (isSame) {
+        this.#move(id, expiresAt, reply)
+        return
+      }
+      stored.cookie = { ...before, ...cookie }
+      let json
+      try {
+        json = toJson(stored)
+      } catch (thrown) {
+        error = thrown
+      }
+      if (error !== null) settle(reply, error)
+      else this.#set(id, json, expiresAt, reply)
+    })
+  }
+
+  #move(id, expiresAt, reply) {
+    const number = nextNumber()
+    acknowledge(native.touch(this.#handle, id, expiresAt, number), number, this.#work, reply)
+  }
+
+  destroy(id, callback) {
+    const reply = replyTo(callback, arguments.length > 1, this.#report)
+    if (this.#opening.isOpen) this.#destroy(id, reply)
+    else this.#opening.hold(reply, () => this.#destroy(id, reply))
+    return promiseOf(reply)
+  }
+
+  #destroy(id, reply) {
+    const number = nextNumber()
+    acknowledge(native.destroy(this.#handle, id, number), number, this.#work, reply)
+  }
+
+  clear(callback) {
+    const reply = replyTo(callback, arguments.length > 0, this.#report)
+    this.#run(reply, () => {
+      const number = nextNumber()
+      acknowledge(native.clear(this.#handle, number), number, this.#work, reply)
+    })
+    return promiseOf(reply)
+  }
+
+  length(callback) {
+    return this.#onThread(replyTo(callback, arguments.length > 0, this.#report), native.len, toResult)
+  }
+
+  flush(callback) {
+    return this.#onThread(replyTo(callback, arguments.length > 0, this.#report), native.flush)
+  }
+
+  reap(callback) {
+    return this.#onThread(replyTo(callback, arguments.length > 0, this.#report), native.reap, toResult)
+  }
+
+  backup(directory, callback) {
+    if (typeof directory !== 'string' || directory === '') {
+      throw invalidArgument(`a backup needs the path of a directory to be made, not ${String(directory)}`)
+    }
+    const reply = replyTo(callback, arguments.length > 1, this.#report)
+    this.#run(reply, () => {
+      const number = nextNumber()
+      expect(native.backup(this.#handle, directory, number), number, this.#work, reply)
+    })
+    return promiseOf(reply)
+  }
+
+  stats(callback) {
+    const reply = replyTo(callback, arguments.length > 0, this.#report)
+    this.#run(reply, () => {
+      const answer = native.stats(this.#handle)
+      if (answer.code !== undefined) settle(reply, fromFailure(answer))
+      else settle(reply, null, inCamelCase(answer))
+    })
+    return promiseOf(reply)
+  }
+
+  all(callback) {
+    const reply = replyTo(callback, arguments.length > 0, this.#report)
+    scan.all(this.#page).then(
+      (sessions) => settle(reply, null, sessions),
+      (error) => settle(reply, error)
+    )
+    return promiseOf(reply)
+  }
+
+  ids() {
+    return scan.ids(this.#page)
+  }
+
+  entries() {
+    return scan.entries(this.#page)
+  }
+
+  #readPage(after, limit, withPayloads) {
+    const reply = new Deferred()
+    this.#run(reply, () => {
+      const number = nextNumber()
+      const answer = native.scan(this.#handle, after, limit, withPayloads, number)
+      expect(answer, number, this.#work, reply, toResult)
+    })
+    return reply.promise
+  }
+
+  close(callback) {
+    const reply = replyTo(callback, arguments.length > 0, this.#report)
+    this.#closing ??= this.#close()
+    this.#closing.then(
+      () => settle(reply, null),
+      (error) => settle(reply, error)
+    )
+    return promiseOf(reply)
+  }
+
+  #close() {
+    const closed = new Deferred()
+    this.#opening.close((isOpen) => {
+      this.#work.whenIdle(() => {
+        leave(this.#number)
+        if (!isOpen) {
+          closed.resolve()
+          return
+        }
+        const number = nextNumber()
+        expect(native.close(this.#handle, number), number, this.#work, closed)
+      })
+    })
+    return closed.promise
+  }
+
+  // express-session calls this for every session it loads.
+  createSession(request, data) {
+    const session = super.createSession(request, data)
+    this.#loaded.set(session, formOf(session))
+    return session
+  }
+
+  #run(reply, operation) {
+    if (this.#opening.isOpen) operation()
+    else this.#opening.hold(reply, operation)
+  }
+
+  #onThread(reply, call, convert) {
+    this.#run(reply, () => {
+      const number = nextNumber()
+      expect(call(this.#handle, number), number, this.#work, reply, convert)
+    })
+    return promiseOf(reply)
+  }
+
+  // When a session without an expiry of its own is over; 0 leaves it to the store's ttl.
+  #ttlOf(session) {
+    if (typeof this.#ttl === 'number') return 0
+    let seconds
+    try {
+      seconds = this.#ttl(session)
+    } catch (cause) {
+      throw invalidOption(
+        TypeError,
+        `option 'ttl' is a function that threw: ${String(cause?.message ?? cause)}`,
+        cause
+      )
+    }
+    return Date.now() + lifetime('ttl(session)', seconds)
+  }
+}
+
+function toSession(value, expiresAt) {
+  return value === null ? undefined : fromJson(value, expiresAt)
+}
+
+function toResult(value) {
+  return value
+}
+
+function inCamelCase(figuresByName) {
+  const entries = Object.entries(figuresByName)
+  return Object.fromEntries(
+    entries.map(([name, figure]) => [name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), figure])
+  )
+}
+
+module.exports = { SessileStore }

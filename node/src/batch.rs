@@ -1,0 +1,71 @@
+//! A batch of what waited, as the arguments of one call of JavaScript.
+
+use napi::bindgen_prelude::{Array, Env, JsValue, Null, ToNapiValue, Unknown, sys};
+
+use crate::answer::text;
+use crate::failure::Failure;
+use crate::queue::{Completion, Notice, Outcome};
+use crate::raw;
+
+/// The completions that say more than "done": null where there are none, else a flat array of request,
+/// failure or null, value, and expiry in turn.
+pub(crate) struct Results(pub(crate) Vec<Completion>);
+
+/// Null where there are none, else a flat array of store number, failure, and whether it is only a
+/// warning, in turn.
+pub(crate) struct Notices(pub(crate) Vec<Notice>);
+
+impl ToNapiValue for Results {
+    unsafe fn to_napi_value(raw_env: sys::napi_env, val: Self) -> napi::Result<sys::napi_value> {
+        let env = Env::from_raw(raw_env);
+        if val.0.is_empty() {
+            return Ok(Null.into_unknown(&env)?.raw());
+        }
+        let mut list = env.create_array(0)?;
+        for Completion { request, outcome } in val.0 {
+            list.insert(request)?;
+            add_outcome(&env, &mut list, outcome)?;
+        }
+        Ok(list.raw())
+    }
+}
+
+fn add_outcome(env: &Env, list: &mut Array<'_>, outcome: Result<Outcome, Failure>) -> napi::Result<()> {
+    match outcome.and_then(|outcome| value(env, outcome)) {
+        Ok((value, expires_at)) => {
+            list.insert(Null)?;
+            list.insert(value)?;
+            list.insert(expires_at)
+        }
+        Err(failure) => {
+            list.insert(failure.to_object(env)?)?;
+            list.insert(Null)?;
+            list.insert(0.0)
+        }
+    }
+}
+
+fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, f64), Failure> {
+    Ok(match outcome {
+        Outcome::Done | Outcome::Found(None) => (Null.into_unknown(env)?, 0.0),
+        Outcome::Found(Some(session)) => (text(env, &session.payload)?, raw::number(session.expires_at.as_millis())),
+        Outcome::Count(count) => (raw::number(count).into_unknown(env)?, 0.0),
+        Outcome::Page(page) => (page.to_object(env)?.to_unknown(), 0.0),
+    })
+}
+
+impl ToNapiValue for Notices {
+    unsafe fn to_napi_value(raw_env: sys::napi_env, val: Self) -> napi::Result<sys::napi_value> {
+        let env = Env::from_raw(raw_env);
+        if val.0.is_empty() {
+            return Ok(Null.into_unknown(&env)?.raw());
+        }
+        let mut list = env.create_array(0)?;
+        for notice in val.0 {
+            list.insert(notice.number)?;
+            list.insert(notice.failure.to_object(&env)?)?;
+            list.insert(notice.is_warning)?;
+        }
+        Ok(list.raw())
+    }
+}

@@ -1,0 +1,183 @@
+//! One environment's end of the addon: the main thread has one, and each worker thread its own.
+//!
+//! What it keeps true: the process lives as long as a request is pending and no longer on account of an
+//! idle store; and when the environment ends, in whatever way, what was acknowledged is on disk first.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::thread;
+
+use napi::bindgen_prelude::{Env, External, Float64Array, FnArgs, Function, Unknown};
+use napi_derive::napi;
+use sessile::Store;
+
+use crate::answer::{Answer, answer};
+use crate::batch::{Notices, Results};
+use crate::failure::Failure;
+use crate::guard::guarded;
+use crate::queue::{Completion, Outcome, Queue, Waiting};
+use crate::raw;
+use crate::slot::Slot;
+
+/// See the module's own lines. Lives on its environment's thread.
+pub(crate) struct Port {
+    queue: Arc<Queue>,
+    /// Shared with JavaScript. First the expiry of the session that a read returned at once, then the
+    /// numbers of the requests that were acknowledged, of which [`deliver`](Port::batch) gives the count.
+    figures: RefCell<Float64Array>,
+    pending: Cell<usize>,
+    is_exiting: Cell<bool>,
+    has_ended: Cell<bool>,
+    slots: RefCell<Vec<Weak<Slot>>>,
+}
+
+/// Opens the environment's port. `deliver(done, results, notices)` is called with each batch.
+#[napi]
+#[allow(clippy::needless_pass_by_value, reason = "napi makes owned arguments only")]
+pub(crate) fn port_open(
+    env: &Env,
+    deliver: Function<'_, FnArgs<(u32, Results, Notices)>, Unknown<'static>>,
+    figures: Float64Array,
+) -> napi::Result<External<Rc<Port>>> {
+    let port = Rc::new(Port {
+        queue: Arc::default(),
+        figures: RefCell::new(figures),
+        pending: Cell::new(0),
+        is_exiting: Cell::new(false),
+        has_ended: Cell::new(false),
+        slots: RefCell::default(),
+    });
+    let reader = Rc::clone(&port);
+    let deliver = deliver
+        .build_threadsafe_function::<()>()
+        .weak::<true>()
+        .build_callback(move |call| Ok(guarded(|| Ok(reader.batch(&call.env))).unwrap_or_else(|_| nothing()).into()))?;
+    port.queue.attach(deliver).map_err(|_| napi::Error::from_reason("the port is open already"))?;
+    // Registered after the threadsafe function's own hook, and so run before it.
+    env.add_env_cleanup_hook(Rc::clone(&port), |port| port.end())?;
+    Ok(External::new(port))
+}
+
+/// Puts what was acknowledged on disk, and from now on every write before it returns: the process is
+/// leaving, and no other moment will come.
+#[napi]
+pub(crate) fn port_exit<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        port.is_exiting.set(true);
+        port.sync();
+        Ok(Answer::Done)
+    })
+}
+
+type Arguments = (u32, Results, Notices);
+
+const fn nothing() -> Arguments {
+    (0, Results(Vec::new()), Notices(Vec::new()))
+}
+
+impl Port {
+    /// Remembers a slot for the end of the environment.
+    pub(crate) fn add(&self, slot: &Arc<Slot>) {
+        let mut slots = self.slots.borrow_mut();
+        slots.retain(|slot| slot.strong_count() > 0);
+        slots.push(Arc::downgrade(slot));
+    }
+
+    pub(crate) const fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Hands JavaScript the expiry of the session that is being returned.
+    pub(crate) fn write_expiry(&self, expires_at: f64) {
+        raw::write(&mut self.figures.borrow_mut(), 0, expires_at);
+    }
+
+    /// Counts a request whose answer comes later.
+    pub(crate) fn pend(&self, env: &Env) -> Answer {
+        let pending = self.pending.get();
+        self.pending.set(pending + 1);
+        if pending == 0 {
+            self.queue.keep_alive(env, true);
+        }
+        Answer::Pending
+    }
+
+    /// Runs `work` on a thread of its own and answers `request` with its outcome.
+    pub(crate) fn spawn(
+        &self,
+        env: &Env,
+        request: u32,
+        work: impl FnOnce() -> Result<Outcome, Failure> + Send + 'static,
+    ) -> Result<Answer, Failure> {
+        let queue = Arc::clone(&self.queue);
+        thread::Builder::new().name("sessile-node".to_owned()).spawn(move || queue.complete(request, guarded(work)))?;
+        Ok(self.pend(env))
+    }
+
+    /// At the process's exit a write is not left to the store's own threads.
+    pub(crate) fn sync_if_exiting(&self, store: &Store) {
+        if self.is_exiting.get() {
+            // A failure is the answer of the write itself.
+            let _result = store.sync();
+        }
+    }
+
+    /// Takes what waits, as the arguments of one call.
+    fn batch(&self, env: &Env) -> Arguments {
+        let Waiting { mut completions, notices } = self.queue.take();
+        let pending = self.pending.get().saturating_sub(completions.len());
+        if pending == 0 && !completions.is_empty() {
+            self.queue.keep_alive(env, false);
+        }
+        self.pending.set(pending);
+        let done = self.write_done(&mut completions);
+        (done, Results(completions), Notices(notices))
+    }
+
+    /// Moves the numbers of requests that are simply done to where JavaScript reads them without a call
+    /// for each, as far as there is room.
+    fn write_done(&self, completions: &mut Vec<Completion>) -> u32 {
+        let mut figures = self.figures.borrow_mut();
+        let room = figures.len().saturating_sub(1);
+        let mut done = 0;
+        completions.retain(|completion| {
+            if done == room || !matches!(completion.outcome, Ok(Outcome::Done)) {
+                return true;
+            }
+            done += 1;
+            raw::write(&mut figures, done, f64::from(completion.request));
+            false
+        });
+        u32::try_from(done).unwrap_or_default()
+    }
+
+    fn sync(&self) {
+        for slot in self.live() {
+            if let Some(store) = slot.opened() {
+                // A store that is closed or poisoned has nothing more to save, and nobody is left to tell.
+                let _result = store.sync();
+            }
+        }
+    }
+
+    /// The environment ends: saves what was acknowledged, and wakes nobody again. The handles go when Node
+    /// finalizes what JavaScript held, which comes next.
+    fn end(&self) {
+        self.queue.shut();
+        self.has_ended.set(true);
+        let _result = guarded(|| {
+            self.sync();
+            Ok(())
+        });
+    }
+
+    /// Whether the environment is going.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.has_ended.get()
+    }
+
+    fn live(&self) -> Vec<Arc<Slot>> {
+        self.slots.borrow().iter().filter_map(Weak::upgrade).collect()
+    }
+}

@@ -1,0 +1,248 @@
+//! The operations of a store, each one call that answers at once or under a request number.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use napi::bindgen_prelude::{Env, External, Unknown};
+use napi_derive::napi;
+use sessile::{Commit, Options, Store, Timestamp};
+
+use crate::answer::{Answer, answer, found};
+use crate::failure::Failure;
+use crate::options::StoreOptions;
+use crate::page::{Page, place};
+use crate::port::Port;
+use crate::queue::Outcome;
+use crate::slot::Slot;
+use crate::{id, raw};
+
+/// What most sessions fit into; longer ones are read through the heap.
+const PAYLOAD_BUFFER_LEN: usize = 2048;
+
+/// What JavaScript holds of a store.
+pub(crate) struct Handle {
+    port: Rc<Port>,
+    slot: Arc<Slot>,
+}
+
+impl Drop for Handle {
+    /// The garbage collector may have found a store that nobody closed. Letting go of it waits for the disk,
+    /// which is no matter for the event loop; at the environment's end there is none any more.
+    fn drop(&mut self) {
+        if self.slot.opened().is_none() || self.port.has_ended() {
+            return;
+        }
+        let slot = Arc::clone(&self.slot);
+        // Where no thread can be had, it happens here.
+        let _result = thread::Builder::new().name("sessile-drop".to_owned()).spawn(move || drop(slot));
+    }
+}
+
+impl Handle {
+    fn store(&self) -> Result<&Store, Failure> {
+        self.slot.store()
+    }
+
+    /// Runs a blocking operation on a thread of its own.
+    fn spawn(
+        &self,
+        env: &Env,
+        request: u32,
+        work: impl FnOnce(&Store) -> Result<Outcome, Failure> + Send + 'static,
+    ) -> Result<Answer, Failure> {
+        let slot = Arc::clone(&self.slot);
+        self.port.spawn(env, request, move || work(slot.store()?))
+    }
+
+    /// Answers for a write that the store has taken.
+    fn acknowledge(&self, env: &Env, request: u32, commit: Commit) -> Result<Answer, Failure> {
+        self.port.sync_if_exiting(self.store()?);
+        let queue = Arc::clone(self.port.queue());
+        let result = commit.on_complete(move |result| {
+            queue.complete(request, result.map(|()| Outcome::Done).map_err(Failure::from));
+        });
+        match result {
+            Some(result) => Ok(result.map(|()| Answer::Done)?),
+            None => Ok(self.port.pend(env)),
+        }
+    }
+}
+
+/// A handle for the store that `options` describe, not open yet. `number` is what notices call it.
+#[napi]
+pub(crate) fn store_new(
+    port: &External<Rc<Port>>,
+    options: StoreOptions,
+    number: u32,
+) -> napi::Result<External<Handle>> {
+    let options = Options::try_from(options).map_err(|_| napi::Error::from_reason("the durability is unknown"))?;
+    let slot = Arc::new(Slot::new(options, number));
+    port.add(&slot);
+    Ok(External::new(Handle { port: Rc::clone(port), slot }))
+}
+
+/// Opens the store without waiting for another process.
+#[napi]
+pub(crate) fn open_now<'env>(env: &'env Env, handle: &External<Handle>) -> napi::Result<Unknown<'env>> {
+    answer(env, || handle.slot.open(handle.port.queue(), false).map(|()| Answer::Done))
+}
+
+/// Opens the store on a thread of its own, waiting for another process as long as the options say.
+#[napi]
+pub(crate) fn open_later<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let (slot, queue) = (Arc::clone(&handle.slot), Arc::clone(handle.port.queue()));
+        handle.port.spawn(env, request, move || slot.open(&queue, true).map(|()| Outcome::Done))
+    })
+}
+
+/// A session's JSON, or null; its expiry is written to the port's figures.
+#[napi]
+pub(crate) fn get<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    id: Unknown<'_>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(id) = id::known(env, &id) else { return Ok(Answer::Missing) };
+        let queue = Arc::clone(handle.port.queue());
+        let session = handle.store()?.get_async(&id, move |session| {
+            queue.complete(request, session.map(Outcome::Found).map_err(Failure::from));
+        });
+        let Some(session) = session else { return Ok(handle.port.pend(env)) };
+        let (answer, expires_at) = found(session?);
+        handle.port.write_expiry(expires_at);
+        Ok(answer)
+    })
+}
+
+/// Keeps `json` under `id` until `expires_at` in milliseconds, or for the store's ttl where that is 0.
+#[napi]
+pub(crate) fn set<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    id: Unknown<'_>,
+    json: Unknown<'_>,
+    expires_at: f64,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let id = id::required(env, &id)?;
+        let expires_at = match raw::whole(expires_at) {
+            0 => None,
+            millis => Some(Timestamp::from_millis(millis)),
+        };
+        let store = handle.store()?;
+        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| store.set(&id, bytes, expires_at));
+        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))?;
+        handle.acknowledge(env, request, commit?)
+    })
+}
+
+/// Moves the session's expiry to `expires_at` in milliseconds.
+#[napi]
+pub(crate) fn touch<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    id: Unknown<'_>,
+    expires_at: f64,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(id) = id::known(env, &id) else { return Ok(Answer::Done) };
+        let commit = handle.store()?.touch(&id, Timestamp::from_millis(raw::whole(expires_at)))?;
+        handle.acknowledge(env, request, commit)
+    })
+}
+
+/// Removes the session.
+#[napi]
+pub(crate) fn destroy<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    id: Unknown<'_>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(id) = id::known(env, &id) else { return Ok(Answer::Done) };
+        let commit = handle.store()?.destroy(&id)?;
+        handle.acknowledge(env, request, commit)
+    })
+}
+
+/// Removes every session.
+#[napi]
+pub(crate) fn clear<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let commit = handle.store()?.clear()?;
+        handle.acknowledge(env, request, commit)
+    })
+}
+
+/// Counts the living sessions.
+#[napi]
+pub(crate) fn len<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || handle.spawn(env, request, |store| Ok(Outcome::Count(store.len()?))))
+}
+
+/// Reads the page of at most `limit` sessions that follows `after`.
+#[napi]
+#[allow(clippy::needless_pass_by_value, reason = "napi makes owned arguments only")]
+pub(crate) fn scan<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    after: Option<String>,
+    limit: u32,
+    with_payloads: bool,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let after = place(after.as_deref())?;
+        handle.spawn(env, request, move |store| {
+            let page = store.scan(after.as_ref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
+            Ok(Outcome::Page(Page { sessions: page.sessions, next: page.next, with_payloads }))
+        })
+    })
+}
+
+/// Moves every change into the base.
+#[napi]
+pub(crate) fn flush<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || handle.spawn(env, request, |store| Ok(store.flush().map(|()| Outcome::Done)?)))
+}
+
+/// Removes what is due and says how much that was.
+#[napi]
+pub(crate) fn reap<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || handle.spawn(env, request, |store| Ok(Outcome::Count(store.reap()?))))
+}
+
+/// Copies the store into a new directory.
+#[napi]
+pub(crate) fn backup<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    directory: String,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        handle.spawn(env, request, move |store| Ok(store.backup(directory.as_ref()).map(|()| Outcome::Done)?))
+    })
+}
+
+/// The store's figures, by name.
+#[napi]
+pub(crate) fn stats<'env>(env: &'env Env, handle: &External<Handle>) -> napi::Result<Unknown<'env>> {
+    answer(env, || Ok(Answer::Figures(handle.store()?.stats().figures())))
+}
+
+/// Closes the store.
+#[napi]
+pub(crate) fn close<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let slot = Arc::clone(&handle.slot);
+        handle.port.spawn(env, request, move || slot.close().map(|()| Outcome::Done))
+    })
+}

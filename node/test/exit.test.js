@@ -1,0 +1,169 @@
+// How a process ends: an idle store does not keep it alive, pending work does, and what was acknowledged is
+// there afterwards, whichever way it went.
+'use strict'
+
+const assert = require('node:assert/strict')
+const path = require('node:path')
+const { describe, test } = require('node:test')
+const { run, start } = require('./support/child.js')
+const { openStore, temporary } = require('./support/store.js')
+
+function place(t) {
+  return path.join(temporary(t), 'sessions')
+}
+
+async function countIn(t, directory) {
+  return openStore(t, { path: directory }).length()
+}
+
+describe('an idle store', () => {
+  test('lets the process end', async (t) => {
+    const { code, errors } = await run(t, 'new SessileStore({ path: storePath })', place(t))
+    assert.deepEqual({ code, errors }, { code: 0, errors: '' })
+  })
+
+  test('that has worked lets the process end', async (t) => {
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'write' })
+      store.set('id', sessionOf()).then(() => store.length()).then((count) => say('count ' + count))
+    `
+    const { code, output } = await run(t, work, place(t))
+    assert.deepEqual({ code, output }, { code: 0, output: 'count 1\n' })
+  })
+
+  test('that nobody can reach any more is closed with the garbage', async (t) => {
+    const work = `
+      require('node:v8').setFlagsFromString('--expose-gc')
+      const gc = require('node:vm').runInNewContext('gc')
+      new SessileStore({ path: storePath, durability: 'fsync' })
+      const reopen = (left) => {
+        gc()
+        try {
+          // A conflict while the first one is open.
+          new SessileStore({ path: storePath, durability: 'async' })
+          say('closed')
+        } catch (error) {
+          if (left > 0) setTimeout(reopen, 20, left - 1)
+          else say(error.code)
+        }
+      }
+      setTimeout(reopen, 20, 50)
+    `
+    const { code, output } = await run(t, work, place(t))
+    assert.deepEqual({ code, output }, { code: 0, output: 'closed\n' })
+  })
+})
+
+describe('pending work', () => {
+  for (const [name, operation] of Object.entries({
+    set: "store.set('id', sessionOf(), done)",
+    length: 'store.length(done)',
+    flush: 'store.flush(done)',
+    close: 'store.close(done)',
+    open: "SessileStore.open({ path: storePath + '2' }).then(() => done(null), done)",
+  })) {
+    test(`keeps the process alive until it is done: ${name}`, async (t) => {
+      const work = `
+        const store = new SessileStore({ path: storePath })
+        const done = (error) => say('done ' + error)
+        ${operation}
+      `
+      const { code, output } = await run(t, work, place(t))
+      assert.deepEqual({ code, output }, { code: 0, output: 'done null\n' })
+    })
+  }
+})
+
+describe('what was acknowledged is there after', () => {
+  const endings = {
+    'the end of the program': '',
+    'process.exit': 'process.exit(0)',
+    'process.exit in the callback of another operation': 'store.length(() => process.exit(0)); return',
+    'an uncaught error': "throw new Error('expected')",
+    'an unhandled rejection': "Promise.reject(new Error('expected')); return",
+    'a terminated worker': null,
+  }
+  for (const durability of ['fsync', 'write', 'async']) {
+    for (const [name, ending] of Object.entries(endings)) {
+      if (ending === null) continue
+      test(`${name}, under ${durability}`, async (t) => {
+        const directory = place(t)
+        const work = `
+          const store = new SessileStore({ path: storePath, durability: '${durability}' })
+          let acknowledged = 0
+          const each = () => {
+            if (++acknowledged < 100) return
+            say('acknowledged')
+            ;(() => { ${ending} })()
+          }
+          for (let i = 0; i < 100; i++) store.set('id' + i, sessionOf({ i }), each)
+        `
+        const { output, signal } = await run(t, work, directory)
+        assert.equal(output, 'acknowledged\n')
+        assert.equal(signal, null)
+        assert.equal(await countIn(t, directory), 100)
+      })
+    }
+
+    if (durability !== 'async') {
+      test(`SIGKILL, under ${durability}`, async (t) => {
+        const directory = place(t)
+        const work = `
+          const store = new SessileStore({ path: storePath, durability: '${durability}' })
+          let acknowledged = 0
+          const each = () => {
+            if (++acknowledged === 500) process.kill(process.pid, 'SIGKILL')
+          }
+          for (let i = 0; i < 500; i++) store.set('id' + i, sessionOf({ i }), each)
+        `
+        const { signal } = await run(t, work, directory)
+        assert.equal(signal, 'SIGKILL')
+        assert.equal(await countIn(t, directory), 500)
+      })
+    }
+  }
+
+  test('process.exit with writes that are still pending, which are written too', async (t) => {
+    const directory = place(t)
+    const work = `
+      const store = new SessileStore({ path: storePath })
+      for (let i = 0; i < 100; i++) store.set('id' + i, sessionOf({ i }), () => {})
+      process.exit(0)
+    `
+    const { code } = await run(t, work, directory)
+    assert.equal(code, 0)
+    assert.equal(await countIn(t, directory), 100)
+  })
+
+  test('a set under async in a listener for the exit itself', async (t) => {
+    const directory = place(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'async' })
+      process.on('exit', () => store.set('last', sessionOf(), (error) => say('acknowledged ' + error)))
+      process.exit(0)
+    `
+    const { output } = await run(t, work, directory)
+    assert.equal(output, 'acknowledged null\n')
+    assert.ok(await openStore(t, { path: directory }).get('last'))
+  })
+
+  test('SIGKILL of a writer at work, for every write it told of', async (t) => {
+    const directory = place(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'write' })
+      let i = 0
+      const next = () => {
+        const mine = i++
+        store.set('id' + mine, sessionOf(), () => { say('#' + mine + '.'); next() })
+      }
+      for (let k = 0; k < 8; k++) next()
+    `
+    const writer = start(t, work, directory)
+    await writer.says('#200.')
+    await writer.kill()
+    const store = openStore(t, { path: directory })
+    const told = [...writer.output.matchAll(/#(\d+)\./g)].map(([, i]) => i)
+    assert.ok(told.length > 200)
+    for (const i of told) assert.ok(await store.get(`id${i}`), `id${i}`)
+  })
+})

@@ -1,0 +1,156 @@
+// A touch moves a session's expiry, keeps a cookie that was changed, and brings nothing back.
+'use strict'
+
+const assert = require('node:assert/strict')
+const { describe, test } = require('node:test')
+const { called, extended, openStore, sessionOf } = require('./support/store.js')
+
+const HOUR = 3_600_000
+// Long enough for two calls in a row on a busy machine.
+const SHORT = 100
+
+// A session as a request of express-session has it.
+async function load(store, id) {
+  const [error, session] = await called((callback) => store.load(id, callback))
+  assert.ok(!error)
+  return session
+}
+
+describe('a touch', () => {
+  test('moves expiry later, and get returns the cookie that was touched', async (t) => {
+    const store = openStore(t)
+    const session = sessionOf({}, 1000)
+    await store.set('id', session)
+    const touched = extended(session, HOUR)
+    await store.touch('id', touched)
+    assert.equal((await store.get('id')).cookie.expires, touched.cookie.expires.toISOString())
+  })
+
+  test('moves expiry earlier', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({}, HOUR))
+    await store.touch('id', extended(sessionOf({}, HOUR), -1))
+    assert.equal(await store.get('id'), undefined)
+  })
+
+  test('changes nothing but the expiry, even where its session differs', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({ views: 1 }, 1000))
+    const session = await load(store, 'id')
+    session.views = 2
+    session.touch()
+    await store.touch('id', session)
+    assert.equal((await store.get('id')).views, 1)
+  })
+
+  test('gives no negative maxAge to the next request', async (t) => {
+    const store = openStore(t)
+    const session = sessionOf({}, SHORT)
+    await Promise.all([store.set('id', session), store.touch('id', extended(session, HOUR))])
+    await new Promise((resolve) => setTimeout(resolve, SHORT + 5))
+    assert.ok((await load(store, 'id')).cookie.maxAge > 0)
+  })
+
+  test('of an unknown id creates nothing', async (t) => {
+    const store = openStore(t)
+    await store.touch('id', sessionOf({}, HOUR))
+    assert.equal(await store.get('id'), undefined)
+    assert.equal(await store.length(), 0)
+  })
+
+  test('of a destroyed session does not bring it back', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({}, HOUR))
+    const session = await load(store, 'id')
+    session.cookie.maxAge = 2 * HOUR
+    await store.destroy('id')
+    await store.touch('id', session)
+    assert.equal(await store.get('id'), undefined)
+  })
+
+  test('without a cookie extends by the ttl', async (t) => {
+    const store = openStore(t, { ttl: 60 })
+    await Promise.all([store.set('id', sessionOf({ user: 'ada' }, SHORT)), store.touch('id', {})])
+    await new Promise((resolve) => setTimeout(resolve, SHORT + 5))
+    assert.equal((await store.get('id')).user, 'ada')
+  })
+})
+
+describe('a cookie that was changed in a request that changed nothing else', () => {
+  const changes = {
+    maxAge: (cookie) => {
+      cookie.maxAge = 2 * HOUR
+    },
+    'maxAge to a session cookie': (cookie) => {
+      cookie.maxAge = null
+    },
+    sameSite: (cookie) => {
+      cookie.sameSite = 'strict'
+    },
+    secure: (cookie) => {
+      cookie.secure = true
+    },
+    domain: (cookie) => {
+      cookie.domain = 'example.com'
+    },
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    test(`is kept: ${name}`, async (t) => {
+      const store = openStore(t)
+      await store.set('id', sessionOf({ views: 1 }, HOUR))
+      const session = await load(store, 'id')
+      change(session.cookie)
+      await store.touch('id', session)
+      const found = await store.get('id')
+      const expected = JSON.parse(JSON.stringify(session.cookie))
+      for (const [key, value] of Object.entries(expected)) assert.equal(found.cookie[key], value, key)
+      assert.equal(found.views, 1)
+      assert.equal((await load(store, 'id')).cookie.originalMaxAge, session.cookie.originalMaxAge)
+    })
+  }
+
+  test('is kept where the session cookie had no maxAge before', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf())
+    const session = await load(store, 'id')
+    session.cookie.maxAge = HOUR
+    await store.touch('id', session)
+    assert.equal((await store.get('id')).cookie.originalMaxAge, HOUR)
+  })
+
+  test('does not undo what another request wrote meanwhile', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({ views: 1 }, HOUR))
+    const slow = await load(store, 'id')
+    await store.set('id', sessionOf({ views: 2 }, HOUR))
+    slow.cookie.maxAge = 2 * HOUR
+    await store.touch('id', slow)
+    const found = await store.get('id')
+    assert.equal(found.views, 2)
+    assert.equal(found.cookie.originalMaxAge, 2 * HOUR)
+  })
+
+  test('keeps cookie keys that express-session does not know', async (t) => {
+    const store = openStore(t)
+    await store.set('id', { cookie: { ...sessionOf({}, HOUR).cookie, partner: 'x' } })
+    const session = await load(store, 'id')
+    session.cookie.maxAge = 2 * HOUR
+    await store.touch('id', session)
+    assert.equal((await store.get('id')).cookie.partner, 'x')
+  })
+
+  test('is told from one that was only extended', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({}, HOUR))
+    const { sets } = await store.stats()
+    for (let i = 0; i < 20; i++) {
+      const session = await load(store, 'id')
+      session.touch()
+      await store.touch('id', session)
+    }
+    await store.touch('id', sessionOf({}, HOUR))
+    const stats = await store.stats()
+    assert.equal(stats.sets, sets)
+    assert.equal(stats.touches, 21)
+  })
+})

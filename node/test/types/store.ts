@@ -1,0 +1,64 @@
+// The declarations say what the store does: compiled, not run. Each error expected here is a promise.
+
+import session = require('express-session')
+
+import { SessileError, SessileStore, type SessileStoreOptions } from '../../index.js'
+
+const options: SessileStoreOptions = { path: './sessions', ttl: 3600, durability: 'write', cacheBytes: 0 }
+const store = new SessileStore(options)
+
+// express-session takes it for a store.
+session({ store, secret: 'secret', resave: false, saveUninitialized: false })
+const base: session.Store = store
+base.get('id', (_error, _data) => {})
+
+new SessileStore({ path: 'p', ttl: (data) => (data.cookie.originalMaxAge ?? 0) / 1000 })
+// @ts-expect-error The path is required.
+new SessileStore({})
+// @ts-expect-error There is no such option.
+new SessileStore({ path: 'p', durabilty: 'fsync' })
+// @ts-expect-error There is no such durability.
+new SessileStore({ path: 'p', durability: 'sometimes' })
+
+class Audited extends SessileStore {
+  audit(): void {}
+}
+
+async function promises(data: session.SessionData): Promise<void> {
+  const opened: Audited = await Audited.open({ path: 'p' })
+  opened.audit()
+  const found: session.SessionData | undefined = await store.get('id')
+  found?.cookie.expires
+  await store.set('id', data)
+  await store.touch('id', data)
+  await store.destroy('id')
+  const ids: string[] = (await store.all()).map(({ id }) => id)
+  ids.push()
+  for await (const id of store.ids()) id.toUpperCase()
+  for await (const [id, each] of store.entries()) [id.length, each.cookie]
+  const count: number = (await store.length()) + (await store.reap()) + (await store.stats()).hits
+  count.toFixed()
+  await store.flush()
+  await store.backup('elsewhere')
+  await store.clear()
+  await store.close()
+}
+
+function callbacks(data: session.SessionData, done?: () => void): void {
+  store.get('id', (_error, found) => found?.cookie)
+  store.set('id', data, done)
+  store.touch('id', data, done)
+  store.destroy('id', done)
+  store.all((_error, sessions) => sessions?.map((each) => each.id))
+  store.length((_error, count) => count?.toFixed())
+  store.stats((_error, stats) => stats?.syncMicrosMax.toFixed())
+  store.close((error) => error)
+  // @ts-expect-error A callback is a function.
+  store.get('id', 7)
+}
+
+function errors(error: unknown): boolean {
+  return error instanceof SessileError && error.code === 'ERR_SESSILE_LOCKED' && error.cause === undefined
+}
+
+export { callbacks, errors, promises }
