@@ -50,6 +50,38 @@ pub(crate) struct StoredSession {
 /// A record that is there: its session, or that it is damaged.
 pub(crate) type Verified = Result<StoredSession>;
 
+/// Part of what there is to read, bounded in number and in bytes, so that memory stays bounded however large
+/// the sessions are.
+#[derive(Debug)]
+pub(crate) struct Part<T> {
+    pub(crate) items: Vec<T>,
+    bytes: usize,
+    /// Whether the bound ended it: there is more.
+    pub(crate) more: bool,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), bytes: 0, more: false }
+    }
+}
+
+impl<T> Part<T> {
+    /// A part of records ends behind the one with which it reaches this many bytes.
+    const BYTES: usize = 16 * 1024 * 1024;
+
+    fn push(&mut self, item: T, bytes: usize) {
+        self.items.push(item);
+        self.bytes += bytes;
+    }
+
+    /// Whether one more is too many; asked only where there is one more.
+    fn is_full(&mut self, limit: usize) -> bool {
+        self.more = self.items.len() >= limit || self.bytes >= Self::BYTES;
+        self.more
+    }
+}
+
 /// An entry of the expiry index that has come due, with the session it is for.
 #[derive(Debug)]
 pub(crate) struct DueEntry {
@@ -258,21 +290,20 @@ impl Base {
     }
 
     /// Up to `limit` sessions behind `after`, in order of id, each verified.
-    pub(crate) fn range(
-        &self,
-        after: Option<&SessionId>,
-        limit: usize,
-    ) -> Result<Vec<(SessionId, Result<StoredSession>)>> {
+    pub(crate) fn range(&self, after: Option<&SessionId>, limit: usize) -> Result<Part<(SessionId, Verified)>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
         self.read(|transaction| {
             let table = transaction.open_table(SESSIONS)?;
-            let mut found = Vec::new();
-            for item in table.range::<&[u8]>((from, Unbounded))?.take(limit) {
+            let mut found = Part::default();
+            for item in table.range::<&[u8]>((from, Unbounded))? {
+                if found.is_full(limit) {
+                    break;
+                }
                 let (key, value) = item?;
                 let Ok(id) = SessionId::new(key.value()) else { continue };
                 let session = self.stored(&id, value.value());
-                found.push((id, session));
+                found.push((id, session), value.value().len());
             }
             Ok(found)
         })
@@ -291,19 +322,19 @@ impl Base {
         };
         let read = || -> Result<Result<()>, redb::Error> {
             let table = database.begin_read()?.open_table(SESSIONS)?;
-            let mut page = Vec::new();
+            let mut page = Part::default();
             for item in table.iter()? {
                 let (key, value) = item?;
                 let Ok(id) = SessionId::new(key.value()) else { continue };
                 let session = self.stored(&id, value.value());
-                page.push((id, session));
-                if page.len() >= len
-                    && let Err(error) = each(std::mem::take(&mut page))
+                page.push((id, session), value.value().len());
+                if page.is_full(len)
+                    && let Err(error) = each(std::mem::take(&mut page).items)
                 {
                     return Ok(Err(error));
                 }
             }
-            Ok(if page.is_empty() { Ok(()) } else { each(page) })
+            Ok(if page.items.is_empty() { Ok(()) } else { each(page.items) })
         };
         self.guarded("read", read).map_err(|(error, _)| error)?
     }
@@ -315,20 +346,25 @@ impl Base {
         after: Option<&(Timestamp, SessionId)>,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueEntry>> {
+    ) -> Result<Part<DueEntry>> {
         use std::ops::Bound::{Excluded, Included};
         let start: (u64, &[u8]) = (from.as_millis(), &[]);
         let from = after.map_or(Included(start), |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
         let to: std::ops::Bound<(u64, &[u8])> = Excluded((now.as_millis().saturating_add(1), &[]));
         self.read(|transaction| {
             let (index, sessions) = (transaction.open_table(EXPIRY)?, transaction.open_table(SESSIONS)?);
-            let mut due = Vec::new();
-            for item in index.range::<(u64, &[u8])>((from, to))?.take(limit) {
+            let mut due = Part::default();
+            for item in index.range::<(u64, &[u8])>((from, to))? {
+                if due.is_full(limit) {
+                    break;
+                }
                 let (key, _) = item?;
                 let (time, id) = key.value();
                 let Ok(id) = SessionId::new(id) else { continue };
-                let session = sessions.get(id.as_bytes())?.map(|value| self.stored(&id, value.value())).transpose();
-                due.push(DueEntry { index_at: Timestamp::from_millis(time), id, session });
+                let record = sessions.get(id.as_bytes())?;
+                let bytes = record.as_ref().map_or(0, |record| record.value().len());
+                let session = record.map(|record| self.stored(&id, record.value())).transpose();
+                due.push(DueEntry { index_at: Timestamp::from_millis(time), id, session }, bytes);
             }
             Ok(due)
         })

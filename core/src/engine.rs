@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::log::Log;
 use crate::lookup::{look_up, look_up_now};
 use crate::maintenance::{self, Doorbell, Maintenance};
+use crate::numbers::to_u64;
 use crate::options::{Durability, Options};
 use crate::progress::{Need, Progress};
 use crate::sequencer::{Sequencer, Urgency};
@@ -27,6 +28,7 @@ use crate::shard::Job;
 use crate::stats::Counters;
 use crate::storage::{Storage, StorageLock};
 use crate::table::{Table, WriteContext};
+use crate::time::Timestamp;
 
 /// An open store.
 pub(crate) struct Engine {
@@ -234,19 +236,17 @@ impl Engine {
         self.settle();
         let _gate = self.base_gate.read();
         let now = self.time.now();
-        let mut expired_in_base = Vec::new();
-        if !self.table.clear_pending() {
-            loop {
-                let last = expired_in_base.last().map(|due: &crate::base::DueEntry| (due.index_at, due.id.clone()));
-                let due = self.base.due(crate::time::Timestamp::MIN, last.as_ref(), now, DUE_PER_READ)?;
-                let is_last = due.len() < DUE_PER_READ;
-                expired_in_base.extend(due);
-                if is_last {
-                    break;
-                }
+        let in_memory = self.table.expired_in_memory(now);
+        let mut expired = to_u64(in_memory.len());
+        let mut last = None;
+        while !self.table.clear_pending() {
+            let due = self.base.due(Timestamp::MIN, last.as_ref(), now, DUE_PER_READ)?;
+            expired += self.table.count_expired(&due.items, &in_memory, now);
+            last = due.items.last().map(|due| (due.index_at, due.id.clone()));
+            if !due.more {
+                break;
             }
         }
-        let expired = self.table.count_expired(&expired_in_base, now);
         Ok(self.table.living().saturating_sub(expired))
     }
 

@@ -58,11 +58,11 @@ impl Reaper {
             return Ok(reaped);
         }
         let due = base.due(self.scanned_until, self.cursor.as_ref(), now, ENTRIES_PER_STEP)?;
-        reaped.more = due.len() == ENTRIES_PER_STEP;
-        let last = due.last().map(|entry| (entry.index_at, entry.id.clone()));
+        reaped.more = due.more;
+        let last = due.items.last().map(|entry| (entry.index_at, entry.id.clone()));
         let mut changes = Vec::new();
         let mut stale = Vec::new();
-        for entry in due {
+        for entry in due.items {
             match table.judge(&entry, now) {
                 Verdict::Skip => {}
                 Verdict::Stale => stale.push((entry.index_at, entry.id)),
@@ -212,8 +212,8 @@ impl Table {
         self.shards().iter().filter_map(first).min()
     }
 
-    /// How many sessions have expired and are still counted, given the due entries of the base's index.
-    pub(crate) fn count_expired(&self, due_in_base: &[DueEntry], now: Timestamp) -> u64 {
+    /// Sessions that have expired, are still counted, and that the table's own due sets know of.
+    pub(crate) fn expired_in_memory(&self, now: Timestamp) -> BTreeSet<SessionId> {
         let mut expired = BTreeSet::new();
         for shard in self.shards() {
             let shard = shard.lock();
@@ -225,15 +225,18 @@ impl Table {
                 }
             }
         }
-        for due in due_in_base {
-            let Ok(Some(stored)) = &due.session else { continue };
-            let in_memory = is_expired(&self.lock(&due.id), &due.id, now);
-            let by_record = stored.index_at == due.index_at && stored.expires_at <= now;
-            if in_memory.unwrap_or(by_record) {
-                expired.insert(due.id.clone());
-            }
-        }
-        crate::numbers::to_u64(expired.len())
+        expired
+    }
+
+    /// How many sessions of these due index entries have expired and are still counted, those in `besides`
+    /// not among them.
+    pub(crate) fn count_expired(&self, due: &[DueEntry], besides: &BTreeSet<SessionId>, now: Timestamp) -> u64 {
+        let expired = due.iter().filter(|due| {
+            let Ok(Some(stored)) = &due.session else { return false };
+            let counts = stored.index_at == due.index_at && !besides.contains(&due.id);
+            counts && is_expired(&self.lock(&due.id), &due.id, now).unwrap_or(stored.expires_at <= now)
+        });
+        crate::numbers::to_u64(expired.count())
     }
 }
 

@@ -258,7 +258,7 @@ fn open_base(
 fn drop_damaged(base: &Base, base_path: &Path, dropped: &mut Vec<Dropped>) -> Result<()> {
     let mut after: Option<SessionId> = None;
     loop {
-        let page = base.range(after.as_ref(), 1000)?;
+        let page = base.range(after.as_ref(), 1000)?.items;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.clone());
         let damaged: Vec<_> = page.into_iter().filter_map(|(id, session)| Some((id, session.err()?))).collect();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::Part;
 use crate::codec::Created;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry};
@@ -39,13 +40,12 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
     let limit = limit.min(PAGE_SESSIONS_MAX);
     let now = engine.time.now();
     let (overlay, overlay_is_whole) = overlay(engine, after, limit);
-    let stored = if engine.table.clear_pending() { Vec::new() } else { engine.base.range(after, limit)? };
-    let base_is_whole = stored.len() < limit;
+    let stored = if engine.table.clear_pending() { Part::default() } else { engine.base.range(after, limit)? };
     let cleared = engine.table.cleared();
 
     // Up to here both sides are known completely; what lies behind belongs to the next page.
     let overlay_end = if overlay_is_whole { None } else { overlay.keys().next_back().cloned() };
-    let base_end = if base_is_whole { None } else { stored.last().map(|(id, _)| id.clone()) };
+    let base_end = if stored.more { stored.items.last().map(|(id, _)| id.clone()) } else { None };
     let end = match (overlay_end, base_end) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -53,7 +53,7 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
     let within = |id: &SessionId| end.as_ref().is_none_or(|end| id <= end);
 
     let mut found = BTreeMap::new();
-    for (id, session) in stored.into_iter().filter(|(id, _)| within(id)) {
+    for (id, session) in stored.items.into_iter().filter(|(id, _)| within(id)) {
         let expires_at = match overlay.get(&id) {
             None => None,
             Some(Overlay::Expiry(expires_at)) => Some(*expires_at),

@@ -311,7 +311,8 @@ impl Store {
         Ok(self.len()? == 0)
     }
 
-    /// Up to `limit` living sessions behind `after`, in order of id. Blocks on reading the disk.
+    /// Up to `limit` living sessions behind `after`, in order of id; fewer where they are large, since a page
+    /// ends at about 16 MiB. Blocks on reading the disk.
     ///
     /// Nothing is held between pages: a session that lives through the whole scan is in it exactly once;
     /// one that comes or goes meanwhile may or may not be.
