@@ -1,0 +1,412 @@
+//! A store, driven step by step on a simulated disk and a moved clock, next to the model of what it may hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessile::simulation::{Clock, Simulation};
+use sessile::{Commit, Durability, Error, Options, SessionId, Store, Timestamp};
+
+use crate::clock::HandClock;
+use crate::disk::{Loss, Moment, SimulatedDisk};
+use crate::model::{Call, Crash, Expected, Model, Sessions, difference};
+
+/// Where the store of a world is.
+pub const PATH: &str = "/sessions";
+
+/// Options with small bounds, so that segments roll and checkpoints come soon.
+pub fn small_options(durability: Durability) -> Options {
+    Options::new(PATH)
+        .durability(durability)
+        .log_bytes_max(4 << 20)
+        .payload_bytes_max(1 << 20)
+        .base_cache_bytes(1 << 20)
+        .open_timeout(Duration::ZERO)
+}
+
+/// The id of this name.
+#[must_use]
+pub fn id(name: &str) -> SessionId {
+    SessionId::new(name).expect("a valid id")
+}
+
+/// A store with everything around it.
+pub struct World {
+    /// The disk under the store.
+    pub disk: SimulatedDisk,
+    /// The store's clock.
+    pub clock: Arc<HandClock>,
+    /// What the store may hold.
+    pub model: Model,
+    options: Options,
+    simulation: Option<Arc<Simulation>>,
+    waiting: Vec<(usize, Commit)>,
+    /// When events happened: the number of events before each move of the clock, and the time then.
+    times: Vec<(u64, Timestamp, u64)>,
+    sets: u64,
+}
+
+impl World {
+    /// An open, new store on an empty disk, which records its moments from the beginning.
+    #[must_use]
+    pub fn new(options: Options, durability: Durability) -> Self {
+        let disk = SimulatedDisk::default();
+        disk.record();
+        let mut world = Self::on(disk, options, Model::new(durability), HandClock::START_MILLIS);
+        world.open(Crash::Kill);
+        world
+    }
+
+    /// As [`World::new`], with [`small_options`] and fsync.
+    #[must_use]
+    pub fn small() -> Self {
+        Self::new(small_options(Durability::Fsync), Durability::Fsync)
+    }
+
+    fn on(disk: SimulatedDisk, options: Options, model: Model, wall_millis: u64) -> Self {
+        let clock = Arc::new(HandClock::at(Timestamp::from_millis(wall_millis)));
+        let times = vec![(0, clock.wall(), clock.monotonic_millis())];
+        Self { disk, clock, model, options, simulation: None, waiting: Vec::new(), times, sets: 0 }
+    }
+
+    /// The world of somebody who finds `disk` after a crash at `moment` of this one; the store is not open.
+    #[must_use]
+    pub fn after(&self, moment: &Moment, disk: SimulatedDisk) -> Self {
+        let wall_millis = self.time_at(moment.events).as_millis();
+        let mut world = Self::on(disk, self.options.clone(), self.model.at(moment.events), wall_millis);
+        // Payloads stay unlike any before.
+        world.sets = self.sets + 100_000;
+        world
+    }
+
+    /// What the wall clock showed when there had been this many events.
+    #[must_use]
+    pub fn time_at(&self, event: u64) -> Timestamp {
+        let before = self.times.iter().rev().find(|(events, ..)| *events <= event);
+        before.map_or(self.times[0].1, |(_, wall, _)| *wall)
+    }
+
+    /// The open store, to be stepped.
+    #[must_use]
+    pub fn simulation(&self) -> &Arc<Simulation> {
+        self.simulation.as_ref().expect("an open store")
+    }
+
+    /// A handle of the open store, for calls that the model is to know nothing of.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.simulation().store().clone()
+    }
+
+    /// Opens the store after this kind of crash and checks what it holds.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn try_open(&mut self, crash: Crash) -> Result<(), String> {
+        self.open_unchecked().map_err(|error| format!("opening failed after a {crash:?}: {error}"))?;
+        let opened = self.disk.events();
+        let found = self.read_all()?;
+        self.model.reopened(&found, self.clock.wall(), crash, opened)
+    }
+
+    /// Opens the store as after this kind of crash.
+    ///
+    /// # Panics
+    /// Where the store does not hold what it has to.
+    pub fn open(&mut self, crash: Crash) {
+        if let Err(reason) = self.try_open(crash) {
+            panic!("{reason}");
+        }
+    }
+
+    /// Opens the store and does not look what is in it.
+    ///
+    /// # Errors
+    /// As opening.
+    pub fn open_unchecked(&mut self) -> Result<(), Error> {
+        let storage = Arc::new(self.disk.clone());
+        let simulation = Simulation::open(self.options.clone(), storage, Arc::clone(&self.clock) as _)?;
+        self.simulation = Some(Arc::new(simulation));
+        Ok(())
+    }
+
+    /// Ends the process without a word.
+    pub fn kill(&mut self) {
+        self.poll();
+        self.waiting.clear();
+        self.simulation = None;
+    }
+
+    /// Ends the process and starts it again.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.open(Crash::Kill);
+    }
+
+    /// Ends the process and starts it again, whatever the store holds then.
+    ///
+    /// # Panics
+    /// Where it cannot be opened.
+    pub fn restart_unchecked(&mut self) {
+        self.kill();
+        self.open_unchecked().expect("a store that can be opened");
+    }
+
+    /// Takes the power away, then starts the machine and the store again.
+    pub fn lose_power(&mut self, loss: Loss, seed: u64) {
+        self.kill();
+        self.disk = self.disk.moment().after_power_loss(loss, seed);
+        self.disk.record();
+        self.open(Crash::PowerLoss);
+    }
+
+    /// What the wall clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    /// What the wall clock will show `millis` from now.
+    #[must_use]
+    pub fn in_millis(&self, millis: u64) -> Timestamp {
+        self.clock.wall().saturating_add(Duration::from_millis(millis))
+    }
+
+    /// A payload unlike any other.
+    fn payload(&mut self, len: usize) -> Vec<u8> {
+        self.sets += 1;
+        let mut payload = vec![self.sets as u8; len];
+        for (place, byte) in payload.iter_mut().zip(self.sets.to_le_bytes()) {
+            *place = byte;
+        }
+        payload
+    }
+
+    /// Stores `len` bytes for `ttl_millis`; not stepped. The result is that of the call itself.
+    ///
+    /// # Errors
+    /// As [`sessile::Store::set`].
+    pub fn try_set(&mut self, name: &str, len: usize, ttl_millis: u64) -> Result<(), Error> {
+        let (payload, expires_at) = (self.payload(len), self.in_millis(ttl_millis));
+        let commit = self.simulation().store().set(&id(name), payload.clone(), Some(expires_at))?;
+        self.called(Call::Set { id: name.to_owned(), payload, expires_at }, commit);
+        Ok(())
+    }
+
+    /// As [`World::try_set`].
+    pub fn set(&mut self, name: &str, len: usize, ttl_millis: u64) {
+        self.try_set(name, len, ttl_millis).expect("a set that is accepted");
+    }
+
+    /// Moves the expiry to `ttl_millis` from now. A lookup it needs is done at once.
+    ///
+    /// # Errors
+    /// As [`sessile::Store::touch`].
+    pub fn try_touch(&mut self, name: &str, ttl_millis: u64) -> Result<(), Error> {
+        let expires_at = self.in_millis(ttl_millis);
+        let commit = self.simulation().store().touch(&id(name), expires_at)?;
+        while self.simulation().step_reader() {}
+        self.called(Call::Touch { id: name.to_owned(), expires_at }, commit);
+        Ok(())
+    }
+
+    /// As [`World::try_touch`].
+    pub fn touch(&mut self, name: &str, ttl_millis: u64) {
+        self.try_touch(name, ttl_millis).expect("a touch that is accepted");
+    }
+
+    /// Removes the session; not stepped.
+    ///
+    /// # Errors
+    /// As [`sessile::Store::destroy`].
+    pub fn try_destroy(&mut self, name: &str) -> Result<(), Error> {
+        let commit = self.simulation().store().destroy(&id(name))?;
+        self.called(Call::Destroy { id: name.to_owned() }, commit);
+        Ok(())
+    }
+
+    /// As [`World::try_destroy`].
+    pub fn destroy(&mut self, name: &str) {
+        self.try_destroy(name).expect("a destroy that is accepted");
+    }
+
+    /// Removes all sessions; not stepped.
+    pub fn clear(&mut self) {
+        let commit = self.simulation().store().clear().expect("a clear that is accepted");
+        self.called(Call::Clear, commit);
+    }
+
+    fn called(&mut self, call: Call, commit: Commit) {
+        let (wall, monotonic_millis) = (self.clock.wall(), self.clock.monotonic_millis());
+        let place = self.model.call(call, wall, monotonic_millis, self.disk.events());
+        self.waiting.push((place, commit));
+        self.poll();
+    }
+
+    /// Takes note of what is acknowledged by now. An operation that failed may have happened or not.
+    pub fn poll(&mut self) {
+        let event = self.disk.events();
+        for (place, commit) in std::mem::take(&mut self.waiting) {
+            if !commit.is_complete() {
+                self.waiting.push((place, commit));
+            } else if commit.wait().is_ok() {
+                self.model.acknowledge(place, event);
+            }
+        }
+    }
+
+    /// How many operations are not answered.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// One round of the committer, and the lookups that its batch waits for.
+    pub fn commit(&mut self) {
+        self.simulation().step_committer();
+        self.poll();
+        self.simulation().step_reader();
+        self.poll();
+    }
+
+    /// Steps everything until nothing has anything to do.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            // The committer first: it hands the readers what its batch waits for.
+            self.simulation().step_committer();
+            self.poll();
+            let mut busy = self.simulation().step_reader();
+            self.poll();
+            busy |= self.simulation().step_maintenance();
+            self.poll();
+            busy |= self.simulation().step_completions();
+            self.poll();
+            if !busy {
+                // A poisoned store has promised nothing since.
+                if !self.simulation().store().is_poisoned() {
+                    self.model.settle(self.clock.monotonic_millis(), self.disk.events());
+                }
+                return;
+            }
+        }
+        panic!("the store does not come to rest");
+    }
+
+    /// Moves everything that changed into the base.
+    pub fn checkpoint(&mut self) {
+        self.simulation().ask_checkpoint();
+        self.settle();
+    }
+
+    /// Lets time pass, stepping everything as often as the store's threads would wake up.
+    pub fn advance(&mut self, millis: u64) {
+        self.settle();
+        let mut left = millis;
+        for at_most in [10, 1000].into_iter().chain(std::iter::repeat(60_000)) {
+            let part = left.min(at_most);
+            if part == 0 {
+                return;
+            }
+            self.pass(part);
+            self.settle();
+            left -= part;
+        }
+    }
+
+    /// Lets time pass while the store's threads do not run.
+    pub fn pass(&mut self, millis: u64) {
+        self.clock.advance(millis);
+        self.times.push((self.disk.events(), self.clock.wall(), self.clock.monotonic_millis()));
+    }
+
+    /// Fills the base with more than its cache of pages holds, so that reads of other sessions go to the disk
+    /// after [`World::evict_pages`].
+    pub fn fill_base(&mut self) {
+        for number in 0..24 {
+            self.set(&format!("filler {number}"), 100_000, 30 * 24 * 3_600_000);
+            self.advance(10);
+            if number % 6 == 5 {
+                self.checkpoint();
+            }
+        }
+    }
+
+    /// Pushes everything but the fillers out of the base's cache of pages.
+    pub fn evict_pages(&self) {
+        for number in 0..24 {
+            assert!(self.has(&format!("filler {number}")));
+        }
+    }
+
+    /// Everything in the store, by `get` and by `scan`, which have to agree with each other and with `len`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn read_all(&self) -> Result<Sessions, String> {
+        let store = self.simulation().store();
+        let mut found = Sessions::new();
+        for name in self.model.ids() {
+            if let Some(session) = store.get(&id(&name)).map_err(|error| format!("reading {name} failed: {error}"))? {
+                found.insert(name, Expected::from(&session));
+            }
+        }
+        let len = store.len().map_err(|error| format!("len failed: {error}"))?;
+        if len != found.len() as u64 {
+            return Err(format!("len is {len}, and {} sessions can be read", found.len()));
+        }
+        let scanned = self.scan()?;
+        match difference(&found, &scanned) {
+            None => Ok(found),
+            Some(difference) => Err(format!("a scan does not show what reads do: {difference}")),
+        }
+    }
+
+    /// All pages of a scan.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn scan(&self) -> Result<Sessions, String> {
+        let mut scanned = Sessions::new();
+        let mut after = None;
+        loop {
+            let page = self.simulation().store().scan(after.as_ref(), 3);
+            let page = page.map_err(|error| format!("scanning failed: {error}"))?;
+            for (id, session) in page.sessions {
+                let name = String::from_utf8_lossy(id.as_bytes()).into_owned();
+                if scanned.insert(name.clone(), Expected::from(&session)).is_some() {
+                    return Err(format!("a scan shows {name} twice"));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(scanned);
+            }
+        }
+    }
+
+    /// Checks that the store shows exactly what the model says.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn check(&self) {
+        let found = self.read_all().unwrap_or_else(|reason| panic!("{reason}"));
+        if let Some(difference) = difference(&self.model.living(self.clock.wall()), &found) {
+            panic!("{difference}");
+        }
+    }
+
+    /// What a read of this session shows.
+    ///
+    /// # Panics
+    /// Where reading fails.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Expected> {
+        let session = self.simulation().store().get(&id(name)).expect("a read that does not fail");
+        session.as_ref().map(Expected::from)
+    }
+
+    /// Whether a read finds this session.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+}

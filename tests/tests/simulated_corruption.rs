@@ -1,0 +1,191 @@
+//! Damage to what was acknowledged is told from what a power loss tore, and is never passed over in silence.
+//!
+//! The failure guarded against: replay stops at a damaged frame as if the log ended there, and sessions that
+//! were acknowledged behind it are gone without a word.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sessile::simulation::{Simulation, Storage};
+use sessile::{Durability, Error};
+use sessile_tests::disk::{Action, Event, Loss};
+use sessile_tests::model::Crash;
+use sessile_tests::world::{PATH, World, id, small_options};
+
+const HOUR: u64 = 3_600_000;
+
+/// The frames written to the log since `after`, in order.
+fn frames(world: &World, after: u64) -> Vec<Event> {
+    let trace = world.disk.trace_after(after);
+    trace.into_iter().filter(|event| event.is_on_log(Action::Write) && event.offset >= 4096).collect()
+}
+
+/// Three sessions, each in a frame of its own, and the frames.
+fn three_frames() -> (World, Vec<Event>) {
+    let mut world = World::small();
+    world.settle();
+    let before = world.disk.events();
+    for name in ["a", "b", "c"] {
+        world.set(name, 1000, HOUR);
+        world.simulation().step_reader();
+        world.commit();
+    }
+    let frames = frames(&world, before);
+    assert_eq!(frames.len(), 3);
+    (world, frames)
+}
+
+fn open_damaged(world: &mut World) -> (PathBuf, u64, String) {
+    match world.open_unchecked() {
+        Err(Error::Corrupted { file, offset, reason }) => (file, offset, reason),
+        Err(other) => panic!("{other}"),
+        Ok(()) => panic!("a damaged store was opened as if nothing was"),
+    }
+}
+
+fn salvage(world: &World) -> (Simulation, Vec<sessile::Dropped>) {
+    let (storage, clock) = (Arc::new(world.disk.clone()), Arc::clone(&world.clock));
+    Simulation::open_with(small_options(Durability::Fsync), storage, clock, true).unwrap()
+}
+
+#[test]
+fn a_damaged_frame_that_a_later_one_says_was_durable_is_reported_with_its_place() {
+    for damage in [&[0xFF; 64][..], &[0; 1064][..]] {
+        let (mut world, frames) = three_frames();
+        world.kill();
+        world.disk.damage(&frames[1].path, frames[1].offset, damage);
+        let (file, offset, reason) = open_damaged(&mut world);
+        assert_eq!((&file, offset), (&frames[1].path, frames[1].offset), "{reason}");
+        // Nothing was changed: it can be opened with salvage, and what is left is whole.
+        let (simulation, dropped) = salvage(&world);
+        assert_eq!(dropped.len(), 1, "{dropped:?}");
+        assert_eq!((&dropped[0].file, dropped[0].offset), (&frames[1].path, frames[1].offset));
+        for (name, is_there) in [("a", true), ("b", false), ("c", true)] {
+            assert_eq!(simulation.store().get(&id(name)).unwrap().is_some(), is_there, "{name}");
+        }
+        assert_eq!(simulation.store().len().unwrap(), 2);
+        drop(simulation);
+        // And from then on without it.
+        world.open_unchecked().unwrap();
+        assert_eq!(world.store().len().unwrap(), 2);
+    }
+}
+
+#[test]
+fn a_damaged_last_frame_is_reported_once_the_store_was_idle() {
+    let (mut world, frames) = three_frames();
+    world.advance(60);
+    world.kill();
+    world.disk.damage(&frames[2].path, frames[2].offset + 100, &[0xFF; 8]);
+    let (file, offset, _) = open_damaged(&mut world);
+    assert_eq!((&file, offset), (&frames[2].path, frames[2].offset));
+}
+
+#[test]
+fn a_torn_last_frame_that_nobody_was_promised_is_the_end_of_the_log() {
+    let (mut world, _) = three_frames();
+    world.set("d", 5000, HOUR);
+    world.simulation().step_reader();
+    let before = world.disk.events();
+    world.commit();
+    let (written, moments) = (before + 1, world.disk.moments());
+    let moment = moments.iter().find(|moment| moment.events == written).unwrap();
+    for seed in 0..20 {
+        let mut torn = world.after(moment, moment.after_power_loss(Loss::Some, seed));
+        torn.open(Crash::PowerLoss);
+        assert!(torn.has("c"));
+    }
+}
+
+#[test]
+fn a_missing_segment_is_reported() {
+    let mut world = World::small();
+    for number in 0..9 {
+        world.set(&format!("{number}"), 110_000, HOUR);
+        world.simulation().step_reader();
+        world.commit();
+    }
+    let trace = world.disk.trace();
+    let mut used: Vec<&Path> = Vec::new();
+    for event in trace.iter().filter(|event| event.is_on_log(Action::Write) && event.len > 110_000) {
+        if event.len < 120_000 && used.last() != Some(&event.path.as_path()) {
+            used.push(&event.path);
+        }
+    }
+    assert!(used.len() >= 3, "{used:?}");
+    world.kill();
+    for missing in &used {
+        let mut crashed = world.after(&world.disk.moment(), world.disk.moment().after_kill());
+        crashed.disk.remove_file(missing).unwrap();
+        open_damaged(&mut crashed);
+        let (_, dropped) = salvage(&crashed);
+        assert!(!dropped.is_empty());
+    }
+}
+
+#[test]
+fn a_damaged_record_of_the_base_is_an_error_and_never_another_session() {
+    let mut world = World::small();
+    for name in ["a", "b"] {
+        world.set(name, 1000, HOUR);
+    }
+    world.checkpoint();
+    let payload = world.get("b").unwrap().payload;
+    world.kill();
+    let base = Path::new(PATH).join("base.redb");
+    let content = world.disk.content(&base);
+    let places = content.windows(payload.len()).enumerate().filter(|(_, window)| *window == payload);
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        world.disk.damage(&base, at as u64 + 500, &[0xAB; 4]);
+    }
+    world.open_unchecked().unwrap();
+    assert!(matches!(world.store().get(&id("b")), Err(Error::Corrupted { .. })));
+    assert!(world.has("a"));
+    assert!(matches!(world.store().scan(None, 10), Err(Error::Corrupted { .. })));
+    // It can be got rid of, and does not stop the checkpoints.
+    drop(world.store().destroy(&id("b")).unwrap());
+    world.checkpoint();
+    assert!(world.store().get(&id("b")).unwrap().is_none());
+    assert_eq!(world.store().stats().checkpoint_failures, 0);
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert_eq!(world.store().scan(None, 10).unwrap().sessions.len(), 1);
+}
+
+#[test]
+fn a_store_without_its_base_is_not_taken_for_a_new_one() {
+    let (mut world, _) = three_frames();
+    world.kill();
+    world.disk.remove_file(&Path::new(PATH).join("base.redb")).unwrap();
+    open_damaged(&mut world);
+    let (simulation, dropped) = salvage(&world);
+    assert!(!dropped.is_empty());
+    assert_eq!(simulation.store().len().unwrap(), 3, "the log still has them");
+}
+
+/// Bytes of a client that look like a frame stay bytes of a client.
+#[test]
+fn a_payload_made_of_log_bytes_is_not_taken_for_operations() {
+    let mut world = World::small();
+    world.set("victim", 2000, HOUR);
+    world.settle();
+    let event = frames(&world, 0).into_iter().rfind(|event| (2000..10_000).contains(&event.len)).unwrap();
+    let content = world.disk.content(&event.path);
+    let frame = &content[event.offset as usize..(event.offset + event.len) as usize];
+    world.destroy("victim");
+    world.settle();
+    let expires_at = world.in_millis(HOUR);
+    // At each alignment that a frame may have.
+    for pad in 0..8 {
+        let mut payload = vec![0; pad];
+        payload.extend_from_slice(frame);
+        drop(world.store().set(&id(&format!("attacker {pad}")), payload, Some(expires_at)).unwrap());
+    }
+    world.settle();
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert!(!world.has("victim"));
+    assert_eq!(world.store().len().unwrap(), 8);
+}

@@ -1,0 +1,105 @@
+//! A full disk refuses writes, keeps everything else going, and is forgotten as soon as there is room.
+//!
+//! The failure guarded against: a full disk that leaves a store poisoned, or damaged, or stuck.
+
+use sessile::{Durability, Error};
+use sessile_tests::disk::Loss;
+use sessile_tests::model::Crash;
+use sessile_tests::world::{World, id, small_options};
+
+const HOUR: u64 = 3_600_000;
+
+fn fill_until_refused(world: &mut World) -> Error {
+    for number in 0..400 {
+        match world.try_set(&format!("{}", number % 60), 60_000, HOUR) {
+            Ok(()) => world.advance(20),
+            Err(error @ Error::DiskFull { .. }) => return error,
+            Err(Error::Overloaded { .. }) => world.advance(1000),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the disk never was full");
+}
+
+#[test]
+fn writes_are_refused_reads_go_on_and_room_heals() {
+    let mut world = World::small();
+    world.set("before", 100, HOUR);
+    world.checkpoint();
+    world.disk.set_capacity(Some(world.disk.used_bytes() + 300_000));
+    fill_until_refused(&mut world);
+    assert!(!world.store().is_poisoned());
+    assert!(world.has("before"));
+    world.advance(5000);
+    assert!(matches!(world.try_set("refused", 10, HOUR), Err(Error::DiskFull { .. })));
+    world.disk.set_capacity(None);
+    world.advance(5000);
+    world.set("accepted", 10, HOUR);
+    world.settle();
+    assert_eq!(world.waiting(), 0);
+    world.checkpoint();
+    world.check();
+    world.lose_power(Loss::Everything, 0);
+    assert!(world.has("accepted"));
+}
+
+#[test]
+fn a_touch_is_accepted_on_a_full_disk() {
+    let mut world = World::small();
+    world.set("before", 100, HOUR);
+    world.checkpoint();
+    world.disk.set_capacity(Some(world.disk.used_bytes() + 300_000));
+    fill_until_refused(&mut world);
+    let later = world.in_millis(5 * HOUR);
+    assert!(world.store().touch(&id("before"), later).unwrap().is_complete());
+    assert_eq!(world.get("before").unwrap().expires_at, later);
+}
+
+#[test]
+fn a_crash_on_a_full_disk_loses_nothing_acknowledged() {
+    for extra_bytes in [100_000, 250_000, 700_000, 1_500_000] {
+        let mut world = World::small();
+        world.set("before", 100, HOUR);
+        world.checkpoint();
+        world.disk.set_capacity(Some(world.disk.used_bytes() + extra_bytes));
+        fill_until_refused(&mut world);
+        world.kill();
+        let moment = world.disk.moment();
+        for round in 0..3 {
+            let mut crashed = world.after(&moment, moment.after_power_loss(Loss::of_round(round), round));
+            crashed.open(Crash::PowerLoss);
+        }
+    }
+}
+
+#[test]
+fn an_open_without_room_fails_as_such_and_changes_nothing() {
+    let mut world = World::small();
+    world.set("a", 50_000, HOUR);
+    world.settle();
+    world.kill();
+    world.disk.set_capacity(Some(world.disk.used_bytes() + 1000));
+    for _ in 0..3 {
+        assert!(matches!(world.open_unchecked(), Err(Error::DiskFull { .. })));
+    }
+    world.disk.set_capacity(None);
+    world.open(Crash::Kill);
+    assert!(world.has("a"));
+}
+
+#[test]
+fn a_new_store_without_room_can_be_made_later() {
+    let first = World::new(small_options(Durability::Fsync), Durability::Fsync);
+    let start = first.disk.moments()[0].clone();
+    for capacity_bytes in [0, 10_000, 600_000] {
+        let mut world = first.after(&start, start.after_kill());
+        world.disk.set_capacity(Some(capacity_bytes));
+        assert!(matches!(world.open_unchecked(), Err(Error::DiskFull { .. })), "{capacity_bytes} bytes");
+        world.disk.set_capacity(None);
+        world.open(Crash::Kill);
+        world.set("a", 10, HOUR);
+        world.settle();
+        world.lose_power(Loss::Everything, 0);
+        assert!(world.has("a"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Each durability acknowledges when it says, and syncs as seldom as it may.
+//!
+//! The failure guarded against: an acknowledgement that comes before the disk has the write, and a touch,
+//! which every request makes, that forces a sync of its own.
+
+use sessile::Durability;
+use sessile_tests::disk::{Action, Loss};
+use sessile_tests::world::{World, small_options};
+
+const HOUR: u64 = 3_600_000;
+
+fn world(durability: Durability) -> World {
+    let mut world = World::new(small_options(durability), durability);
+    world.set("a", 100, HOUR);
+    world.advance(2000);
+    world
+}
+
+/// What the committer does to the log in one round.
+fn round(world: &mut World) -> (usize, usize) {
+    let before = world.disk.events();
+    world.commit();
+    let trace = world.disk.trace_after(before);
+    let count = |action| trace.iter().filter(|event| event.is_on_log(action)).count();
+    (count(Action::Write), count(Action::Sync))
+}
+
+#[test]
+fn fsync_acknowledges_once_synced() {
+    let mut world = world(Durability::Fsync);
+    for number in 0..10 {
+        world.set("a", 100 + number, HOUR);
+    }
+    assert_eq!(world.waiting(), 10);
+    assert_eq!(round(&mut world), (1, 1), "a batch is one write and one sync");
+    assert_eq!(world.waiting(), 0);
+    world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
+#[test]
+fn write_acknowledges_once_written_and_syncs_within_a_second() {
+    let mut world = world(Durability::Write);
+    world.set("a", 50, HOUR);
+    assert_eq!(world.waiting(), 1);
+    assert_eq!(round(&mut world), (1, 0));
+    assert_eq!(world.waiting(), 0);
+    world.pass(999);
+    assert_eq!(round(&mut world).1, 0);
+    world.pass(1);
+    assert!(round(&mut world).1 > 0);
+    world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
+#[test]
+fn async_acknowledges_at_once_writes_within_10_ms_and_syncs_within_a_second() {
+    let mut world = world(Durability::Async);
+    world.set("a", 50, HOUR);
+    assert_eq!(world.waiting(), 0);
+    world.pass(9);
+    assert_eq!(round(&mut world), (0, 0));
+    world.pass(1);
+    assert_eq!(round(&mut world), (1, 0));
+    world.pass(999);
+    assert_eq!(round(&mut world).1, 0);
+    world.pass(1);
+    assert!(round(&mut world).1 > 0);
+    world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
+#[test]
+fn a_touch_that_extends_is_acknowledged_at_once_and_never_forces_a_sync() {
+    for durability in [Durability::Fsync, Durability::Write, Durability::Async] {
+        let mut world = world(durability);
+        world.touch("a", 2 * HOUR);
+        assert_eq!(world.waiting(), 0);
+        assert_eq!(round(&mut world), (0, 0), "{durability:?}");
+        world.pass(10);
+        assert_eq!(round(&mut world), (1, 0), "{durability:?}: written within 10 ms");
+        world.pass(1000);
+        assert!(round(&mut world).1 > 0, "{durability:?}: synced within a second");
+    }
+}
+
+#[test]
+fn a_touch_that_extends_rides_with_the_next_batch() {
+    let mut world = world(Durability::Fsync);
+    world.touch("a", 2 * HOUR);
+    world.set("b", 10, HOUR);
+    assert_eq!(round(&mut world), (1, 1));
+    world.settle();
+    world.lose_power(Loss::Everything, 0);
+    assert_eq!(world.get("a").unwrap().expires_at, world.in_millis(2 * HOUR));
+}
+
+#[test]
+fn a_lost_touch_leaves_the_expiry_before_it() {
+    let mut world = world(Durability::Fsync);
+    let before = world.get("a");
+    world.touch("a", 2 * HOUR);
+    world.pass(10);
+    world.commit();
+    world.lose_power(Loss::Everything, 0);
+    assert_eq!(world.get("a"), before);
+}
+
+#[test]
+fn a_touch_that_shortens_is_acknowledged_once_synced() {
+    let mut world = world(Durability::Fsync);
+    world.touch("a", 1000);
+    assert_eq!(world.waiting(), 1);
+    assert_eq!(round(&mut world), (1, 1));
+    assert_eq!(world.waiting(), 0);
+    world.lose_power(Loss::Everything, 0);
+    world.pass(1000);
+    assert!(!world.has("a"));
+}
+
+#[test]
+fn an_acknowledged_destroy_stays() {
+    for durability in [Durability::Fsync, Durability::Write] {
+        let mut world = world(durability);
+        world.destroy("a");
+        assert_eq!(world.waiting(), 1);
+        assert!(!world.has("a"), "reads see it at once");
+        world.commit();
+        assert_eq!(world.waiting(), 0);
+        world.restart();
+        assert!(!world.has("a"));
+        world.lose_power(Loss::Everything, 0);
+        assert!(!world.has("a"));
+    }
+}
+
+#[test]
+fn an_idle_store_says_that_its_last_frame_was_durable_and_then_rests() {
+    let mut world = world(Durability::Fsync);
+    world.set("a", 10, HOUR);
+    assert_eq!(round(&mut world), (1, 1));
+    world.pass(50);
+    assert_eq!(round(&mut world), (1, 1));
+    for _ in 0..5 {
+        world.pass(5000);
+        assert_eq!(round(&mut world), (0, 0));
+    }
+}

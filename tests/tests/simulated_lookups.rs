@@ -1,0 +1,233 @@
+//! What is not in memory is looked up in the base without undoing a write, and a write that did not wait
+//! for its lookup is right all the same.
+//!
+//! The failure guarded against: a read that began before a logout brings the session back after it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sessile::{Durability, Session};
+use sessile_tests::disk::Action;
+use sessile_tests::world::{World, id, small_options};
+
+const HOUR: u64 = 3_600_000;
+
+/// A world whose store has `cold` in its base and not in memory.
+fn cold_world() -> World {
+    let mut world = World::small();
+    world.set("cold", 100, HOUR);
+    world.set("other", 100, HOUR);
+    world.checkpoint();
+    // Not opened with a look at everything, which would bring it all into memory.
+    world.restart_unchecked();
+    world.settle();
+    world
+}
+
+type Answer = Arc<Mutex<Option<Option<Session>>>>;
+
+/// Begins a read that has to wait for a lookup.
+fn read_later(world: &World, name: &str) -> Answer {
+    let answer = Answer::default();
+    let place = Arc::clone(&answer);
+    let at_once = world.store().get_async(&id(name), move |session| *place.lock() = Some(session.unwrap()));
+    assert!(at_once.is_none(), "{name} was in memory");
+    answer
+}
+
+#[test]
+fn a_read_of_what_is_not_in_memory_is_answered_by_a_reader() {
+    let mut world = cold_world();
+    let (found, missing) = (read_later(&world, "cold"), read_later(&world, "missing"));
+    world.settle();
+    assert_eq!(found.lock().take().unwrap().unwrap().payload.len(), 100);
+    assert_eq!(missing.lock().take().unwrap(), None);
+}
+
+#[test]
+fn a_read_shows_the_set_that_was_called_after_it() {
+    let mut world = cold_world();
+    let answer = read_later(&world, "cold");
+    world.set("cold", 7, HOUR);
+    world.settle();
+    assert_eq!(answer.lock().take().unwrap().unwrap().payload.len(), 7);
+    world.check();
+}
+
+#[test]
+fn a_lookup_under_way_does_not_bring_back_what_was_destroyed() {
+    let mut world = cold_world();
+    let answer = read_later(&world, "cold");
+    world.destroy("cold");
+    world.settle();
+    assert_eq!(answer.lock().take().unwrap(), None);
+    assert!(!world.has("cold"));
+    world.check();
+}
+
+/// The same, with a base too big for its cache of pages: a lookup reads the disk.
+fn big_cold_world() -> World {
+    let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
+    world.set("cold", 100, HOUR);
+    world.fill_base();
+    world.kill();
+    world.open_unchecked().unwrap();
+    world.settle();
+    world.evict_pages();
+    world
+}
+
+/// The lookup holds a snapshot from before the destroy, whose tombstone is gone when it is through.
+#[test]
+fn a_lookup_overtaken_by_a_destroy_and_its_checkpoint_finds_nothing() {
+    let world = big_cold_world();
+    let answer = read_later(&world, "cold");
+    let (store, simulation) = (world.store(), Arc::clone(world.simulation()));
+    let overtaken = Arc::new(Mutex::new(false));
+    let noted = Arc::clone(&overtaken);
+    world.disk.once(
+        |event| event.is_on_base(Action::Read),
+        move || {
+            drop(store.destroy(&id("cold")).unwrap());
+            simulation.ask_checkpoint();
+            while simulation.step_maintenance() {}
+            *noted.lock() = true;
+        },
+    );
+    assert!(world.simulation().step_reader());
+    assert!(*overtaken.lock(), "the lookup did not read the disk");
+    assert_eq!(world.store().stats().checkpoints, 1);
+    assert!(!world.has("cold"));
+    world.simulation().settle();
+    assert_eq!(answer.lock().take().unwrap(), None);
+    assert_eq!(world.store().len().unwrap(), 24);
+}
+
+/// The same for a set of a session whose payload memory had dropped: its checkpoint leaves a clean entry,
+/// which is dropped at once, and the lookup of the old payload is still under way.
+#[test]
+fn a_lookup_overtaken_by_a_set_and_its_checkpoint_finds_the_set() {
+    let mut world = big_cold_world();
+    world.touch("cold", 2 * HOUR);
+    world.settle();
+    world.evict_pages();
+    let answer = read_later(&world, "cold");
+    let (store, simulation) = (world.store(), Arc::clone(world.simulation()));
+    let expires_at = world.in_millis(HOUR);
+    world.disk.once(
+        |event| event.is_on_base(Action::Read),
+        move || {
+            drop(store.set(&id("cold"), *b"newer", Some(expires_at)).unwrap());
+            simulation.ask_checkpoint();
+            while simulation.step_maintenance() {}
+        },
+    );
+    assert!(world.simulation().step_reader());
+    assert_eq!(world.store().stats().checkpoints, 1, "the lookup did not read the disk");
+    world.simulation().settle();
+    assert_eq!(&*answer.lock().take().unwrap().unwrap().payload, b"newer");
+    assert_eq!(world.get("cold").unwrap().payload, b"newer");
+}
+
+#[test]
+fn a_lookup_cancelled_by_a_clear_finds_nothing() {
+    let mut world = cold_world();
+    let answer = read_later(&world, "cold");
+    world.clear();
+    world.settle();
+    assert_eq!(answer.lock().take().unwrap(), None);
+    assert!(!world.has("cold"));
+    world.check();
+}
+
+#[test]
+fn a_write_of_what_is_not_in_memory_is_seen_at_once_and_acknowledged_after_its_lookup() {
+    let mut world = cold_world();
+    let created_at = world.now();
+    world.advance(1000);
+    world.set("cold", 9, HOUR);
+    assert_eq!(world.get("cold").unwrap().payload.len(), 9);
+    world.kill();
+
+    let mut world = cold_world();
+    world.set("cold", 9, HOUR);
+    world.destroy("other");
+    world.simulation().step_committer();
+    world.poll();
+    assert_eq!(world.waiting(), 2, "acknowledged although nobody looked up what the base has");
+    world.settle();
+    assert_eq!(world.waiting(), 0);
+    assert_eq!(world.get("cold").unwrap().created_at, created_at);
+    assert_eq!(world.store().len().unwrap(), 1);
+    world.check();
+}
+
+#[test]
+fn a_session_set_again_without_being_in_memory_keeps_its_creation_time() {
+    let mut world = World::small();
+    world.set("kept", 10, HOUR);
+    world.set("expired", 10, 1000);
+    world.checkpoint();
+    let created_at = world.now();
+    world.restart_unchecked();
+    world.pass(500);
+    world.set("kept", 20, HOUR);
+    world.pass(1000);
+    world.set("expired", 20, HOUR);
+    world.settle();
+    assert_eq!(world.get("kept").unwrap().created_at, created_at);
+    assert_eq!(world.get("expired").unwrap().created_at, world.now());
+    // Also when the process ends before anybody has looked.
+    world.restart();
+    world.checkpoint();
+    world.restart();
+    world.check();
+}
+
+#[test]
+fn a_touch_of_an_absent_or_expired_session_creates_nothing() {
+    let mut world = World::small();
+    world.set("expired", 10, 1000);
+    world.checkpoint();
+    world.restart_unchecked();
+    world.pass(1000);
+    world.touch("absent", HOUR);
+    world.touch("expired", HOUR);
+    world.settle();
+    assert!(!world.has("absent") && !world.has("expired"));
+    assert_eq!(world.waiting(), 0);
+    world.checkpoint();
+    world.restart();
+    assert_eq!(world.store().len().unwrap(), 0);
+}
+
+#[test]
+fn a_touch_of_what_is_not_in_memory_moves_its_expiry() {
+    let mut world = cold_world();
+    world.touch("cold", 2 * HOUR);
+    world.touch("other", 1000);
+    world.advance(1500);
+    assert!(world.has("cold") && !world.has("other"));
+    world.restart();
+    world.check();
+    world.checkpoint();
+    world.restart();
+    world.check();
+}
+
+#[test]
+fn a_session_dropped_from_memory_is_read_from_the_base() {
+    let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
+    for name in ["a", "b", "c", "d"] {
+        world.set(name, 1000, HOUR);
+    }
+    world.checkpoint();
+    assert_eq!(world.store().stats().cache_bytes, 0);
+    world.check();
+    world.touch("b", 2 * HOUR);
+    world.settle();
+    world.check();
+    world.checkpoint();
+    world.check();
+    assert!(world.store().stats().evictions >= 4);
+}

@@ -1,0 +1,149 @@
+//! The reaper removes what has expired and never what somebody still uses.
+//!
+//! The failure guarded against: a session whose owner came back, which only the table and a payload-less
+//! touch in the log know, is removed because the base's index still has its old expiry.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sessile::Durability;
+use sessile_tests::disk::{Action, Loss};
+use sessile_tests::world::{World, id, small_options};
+
+const HOUR: u64 = 3_600_000;
+
+#[test]
+fn what_has_expired_is_removed_from_the_base() {
+    let mut world = World::small();
+    for name in ["a", "b", "c"] {
+        world.set(name, 100, 1000);
+    }
+    world.set("stays", 100, HOUR);
+    world.checkpoint();
+    assert_eq!(world.store().stats().base_sessions, 4);
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 3);
+    assert_eq!(world.store().stats().base_sessions, 1);
+    world.check();
+}
+
+#[test]
+fn a_touch_that_is_not_checkpointed_saves_its_session() {
+    let mut world = World::small();
+    world.set("touched", 100, 1000);
+    world.checkpoint();
+    world.advance(500);
+    world.touch("touched", HOUR);
+    world.advance(1000);
+    assert_eq!(world.store().stats().reaped, 0);
+    world.check();
+    // The touch in the log has no payload: without the base's record nothing could bring it back.
+    world.lose_power(Loss::Nothing, 0);
+    assert!(world.has("touched"));
+}
+
+#[test]
+fn a_touched_session_is_filed_again_and_removed_at_its_true_expiry() {
+    let mut world = World::small();
+    world.set("touched", 100, 1000);
+    world.checkpoint();
+    world.touch("touched", 10_000);
+    world.checkpoint();
+    world.advance(5000);
+    assert_eq!(world.store().stats().reaped, 0);
+    assert_eq!(world.store().stats().base_sessions, 1);
+    world.check();
+    world.advance(5100);
+    assert_eq!(world.store().stats().reaped, 1);
+    assert_eq!(world.store().stats().base_sessions, 0);
+    assert_eq!(world.store().len().unwrap(), 0);
+}
+
+#[test]
+fn an_expiry_moved_earlier_is_reaped_at_the_earlier_time() {
+    let mut world = World::small();
+    world.set("in the base", 100, HOUR);
+    world.checkpoint();
+    world.set("in memory", 100, HOUR);
+    world.touch("in the base", 1000);
+    world.touch("in memory", 1000);
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 2);
+    world.checkpoint();
+    assert_eq!(world.store().stats().base_sessions, 0);
+    world.restart();
+    assert_eq!(world.store().len().unwrap(), 0);
+}
+
+#[test]
+fn a_session_that_expires_before_its_first_checkpoint_is_found_through_memory() {
+    let mut world = World::small();
+    world.set("short", 100_000, 1000);
+    let with_it = {
+        world.settle();
+        world.store().stats().dirty_bytes
+    };
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 1);
+    assert!(world.store().stats().dirty_bytes < with_it / 10, "its memory is not given back");
+    world.checkpoint();
+    assert_eq!(world.store().stats().base_sessions, 0);
+    world.restart();
+    world.check();
+}
+
+#[test]
+fn a_session_set_while_the_reaper_removes_its_predecessor_stays_and_is_counted() {
+    let mut world = World::small();
+    world.set("a", 100, 1000);
+    world.set("b", 100, 1000);
+    world.checkpoint();
+    let store = world.store();
+    let expires_at = world.in_millis(HOUR);
+    let seen = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&seen);
+    world.pass(1000);
+    world.disk.once(
+        |event| event.is_on_base(Action::Write),
+        move || {
+            *place.lock() = Some(store.get(&id("a")).unwrap());
+            drop(store.set(&id("a"), *b"again", Some(expires_at)).unwrap());
+        },
+    );
+    world.settle();
+    assert_eq!(seen.lock().take(), Some(None), "an expired session was shown while it was removed");
+    assert_eq!(world.get("a").unwrap().payload, b"again");
+    assert_eq!(world.store().len().unwrap(), 1);
+    world.checkpoint();
+    assert_eq!(world.store().stats().base_sessions, 1);
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert_eq!(world.get("a").unwrap().payload, b"again");
+    assert_eq!(world.store().len().unwrap(), 1);
+}
+
+#[test]
+fn many_sessions_expiring_together_are_reaped_in_bounded_steps() {
+    let options = small_options(Durability::Fsync).log_bytes_max(64 << 20);
+    let mut world = World::new(options, Durability::Fsync);
+    let store = world.store();
+    let expires_at = world.in_millis(60_000);
+    for number in 0..25_000 {
+        drop(store.set(&id(&format!("{number}")), *b"payload", Some(expires_at)).unwrap());
+    }
+    while world.simulation().step_reader() {}
+    world.checkpoint();
+    assert_eq!(store.len().unwrap(), 25_000);
+    world.pass(60_000);
+    assert_eq!(store.len().unwrap(), 0, "expired ones count although they are still there");
+    let mut steps = 0;
+    while store.stats().reaped < 25_000 {
+        let before = store.stats().reaped;
+        world.simulation().step_maintenance();
+        assert!(store.stats().reaped - before <= 10_000);
+        steps += 1;
+        assert!(steps < 20);
+    }
+    assert!(steps >= 3);
+    assert_eq!(store.len().unwrap(), 0);
+}
