@@ -41,8 +41,8 @@ test: test-style test-rust test-node test-demo
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked -p sessile -- -D warnings
+	$(CARGO) clippy --locked --workspace --exclude sessile-node --all-targets -- -D warnings
+	$(CARGO) clippy --locked -p sessile -p sessile-node -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p sessile --quiet
 	cd node && $(NPM) run --silent lint
 

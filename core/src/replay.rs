@@ -283,12 +283,19 @@ impl Replay<'_> {
         if !self.salvage {
             return Ok(());
         }
-        let start = self.meta.start_segment;
-        let rest: Vec<u64> = self.segments.keys().copied().filter(|number| *number >= start).collect();
-        for number in rest {
-            if !self.visited.contains(&number)
-                && let Some(bytes) = self.read(number)?
-            {
+        // In the order in which they were written: one that was prepared ahead may be used after a later one.
+        let unvisited: Vec<u64> =
+            self.segments.keys().copied().filter(|number| !self.visited.contains(number)).collect();
+        let mut rest = Vec::new();
+        for number in unvisited {
+            let Some(bytes) = self.read(number)? else { continue };
+            let Some(salt) = self.segments.get(&number).map(|segment| segment.header.salt) else { continue };
+            let first = next_frame(&bytes, SEGMENT_HEADER_BYTES, salt).and_then(|at| frame_at(&bytes, at, salt));
+            rest.extend(first.map(|frame| (frame.header.first, number)));
+        }
+        rest.sort_unstable();
+        for (_, number) in rest {
+            if let Some(bytes) = self.read(number)? {
                 self.frames(number, &bytes)?;
             }
         }
