@@ -68,8 +68,10 @@ impl Simulation {
     pub fn step_maintenance(&self) -> bool {
         match self.engine.step_maintenance() {
             maintenance::Next::Again => true,
-            maintenance::Next::WaitDurable(_) => {
-                self.engine.step_committer();
+            maintenance::Next::WaitDurable(number) => {
+                if self.engine.progress.durable() < number {
+                    self.engine.step_committer();
+                }
                 true
             }
             maintenance::Next::Wait(_) => false,

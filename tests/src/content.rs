@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use fastrand::Rng;
 
-use crate::disk::Loss;
+use crate::event::Loss;
 
 const PAGE_BYTES: usize = 4096;
 /// A disk writes this much at once; a power loss tears a longer write between such parts.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use crate::disk::Loss;
+use crate::event::Loss;
 
 pub(crate) type Entries = BTreeMap<String, usize>;
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -17,190 +17,12 @@ use sessile::simulation::{Kind, Storage, StorageFile, StorageLock};
 
 use crate::content::Content;
 use crate::directory::Directory;
-
-/// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Action {
-    /// Reads bytes; has no number of its own, since it changes nothing.
-    Read,
-    /// Writes bytes.
-    Write,
-    /// Cuts or grows a file.
-    SetLen,
-    /// Makes a file's content durable.
-    Sync,
-    /// Creates a file.
-    Create,
-    /// Renames a file or a directory.
-    Rename,
-    /// Removes a file or a directory.
-    Remove,
-    /// Makes a directory's entries durable.
-    SyncDirectory,
-    /// Creates a directory.
-    CreateDirectory,
-    /// Takes a lock.
-    Lock,
-}
-
-/// One operation of the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Events are counted from 1; a read has the number of the event before it.
-    pub number: u64,
-    /// What it does.
-    pub action: Action,
-    /// On what.
-    pub path: PathBuf,
-    /// Where in the file; the new length for [`Action::SetLen`].
-    pub offset: u64,
-    /// How many bytes.
-    pub len: u64,
-}
-
-impl Event {
-    /// Whether it is this action on a file of the log.
-    #[must_use]
-    pub fn is_on_log(&self, action: Action) -> bool {
-        self.action == action && self.path.extension().is_some_and(|extension| extension == "log")
-    }
-
-    /// Whether it is this action on the base's file.
-    #[must_use]
-    pub fn is_on_base(&self, action: Action) -> bool {
-        self.action == action && self.path.file_name().is_some_and(|name| name == "base.redb")
-    }
-}
-
-/// How an operation fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// With this error; nothing is done. After a failed sync the disk may never get what it was to sync,
-    /// although reads show it.
-    Error(io::ErrorKind),
-    /// With an I/O error after half of the bytes.
-    Short,
-}
-
-/// How much of what is not durable a power loss takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// All of it.
-    Everything,
-    /// Any part of it, chosen at random.
-    Some,
-    /// None of it: the disk happened to have written everything.
-    Nothing,
-}
-
-impl Loss {
-    /// The two extremes first, then random ones.
-    #[must_use]
-    pub const fn of_round(round: u64) -> Self {
-        match round {
-            0 => Self::Everything,
-            1 => Self::Nothing,
-            _ => Self::Some,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Node {
-    File(Content),
-    Directory(Directory),
-}
-
-/// Everything on the disk. Copying it is cheap.
-#[derive(Debug, Clone)]
-struct State {
-    nodes: Vec<Arc<Node>>,
-}
-
-const ROOT: usize = 0;
-
-impl State {
-    fn empty() -> Self {
-        Self { nodes: vec![Arc::new(Node::Directory(Directory::default()))] }
-    }
-
-    fn find(&self, path: &Path) -> io::Result<Option<usize>> {
-        let mut node = ROOT;
-        for component in path.components() {
-            let Component::Normal(name) = component else { continue };
-            match &*self.nodes[node] {
-                Node::File(_) => return Err(io::Error::from(io::ErrorKind::NotADirectory)),
-                Node::Directory(directory) => match directory.entries().get(&*name.to_string_lossy()) {
-                    Some(next) => node = *next,
-                    None => return Ok(None),
-                },
-            }
-        }
-        Ok(Some(node))
-    }
-
-    fn existing(&self, path: &Path) -> io::Result<usize> {
-        self.find(path)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-    }
-
-    /// The directory that holds `path`, and the name it has there.
-    fn place(&mut self, path: &Path) -> io::Result<(&mut Directory, String)> {
-        let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let parent = self.existing(path.parent().unwrap_or(Path::new("/")))?;
-        Ok((self.directory(parent)?, name.to_string_lossy().into_owned()))
-    }
-
-    fn directory(&mut self, node: usize) -> io::Result<&mut Directory> {
-        match Arc::make_mut(&mut self.nodes[node]) {
-            Node::Directory(directory) => Ok(directory),
-            Node::File(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
-        }
-    }
-
-    fn file(&self, node: usize) -> io::Result<&Content> {
-        match &*self.nodes[node] {
-            Node::File(content) => Ok(content),
-            Node::Directory(_) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-        }
-    }
-
-    fn file_mut(&mut self, node: usize) -> io::Result<&mut Content> {
-        match Arc::make_mut(&mut self.nodes[node]) {
-            Node::File(content) => Ok(content),
-            Node::Directory(_) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-        }
-    }
-
-    fn add(&mut self, path: &Path, node: Node) -> io::Result<usize> {
-        if self.find(path)?.is_some() {
-            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
-        }
-        let index = self.nodes.len();
-        let (directory, name) = self.place(path)?;
-        directory.link(&name, index);
-        self.nodes.push(Arc::new(node));
-        Ok(index)
-    }
-
-    /// Bytes of all files that have a name.
-    fn used(&self, node: usize) -> u64 {
-        match &*self.nodes[node] {
-            Node::File(content) => content.cached.len(),
-            Node::Directory(directory) => directory.entries().values().map(|entry| self.used(*entry)).sum(),
-        }
-    }
-
-    fn after_power_loss(&self, loss: Loss, random: &mut Rng) -> Self {
-        let left = |node: &Arc<Node>| match &**node {
-            Node::File(content) => Node::File(content.after_power_loss(loss, random)),
-            Node::Directory(directory) => Node::Directory(directory.after_power_loss(loss, random)),
-        };
-        Self { nodes: self.nodes.iter().map(left).map(Arc::new).collect() }
-    }
-}
+pub use crate::event::{Action, Event, Fault, Loss};
+use crate::state::{Node, ROOT, State};
 
 type FaultRule = Box<dyn FnMut(&Event) -> Option<Fault> + Send>;
 type Hook = Box<dyn FnMut(&Event) + Send>;
+type Watcher = Arc<dyn Fn(u64) + Send + Sync>;
 
 struct Inner {
     state: State,
@@ -211,6 +33,7 @@ struct Inner {
     is_off: bool,
     rule: Option<FaultRule>,
     hook: Option<Hook>,
+    watcher: Option<Watcher>,
     capacity_bytes: Option<u64>,
     locks: BTreeSet<usize>,
     random: Rng,
@@ -271,6 +94,7 @@ impl SimulatedDisk {
             is_off: false,
             rule: None,
             hook: None,
+            watcher: None,
             capacity_bytes: None,
             locks: BTreeSet::new(),
             random: Rng::with_seed(events),
@@ -350,6 +174,12 @@ impl SimulatedDisk {
         });
     }
 
+    /// Calls `watcher` before each event, with the number of events so far: whatever the store has said by
+    /// then, it has said before the event.
+    pub fn watch(&self, watcher: impl Fn(u64) + Send + Sync + 'static) {
+        self.0.lock().watcher = Some(Arc::new(watcher));
+    }
+
     /// Limits the disk; files may not grow beyond it together.
     pub fn set_capacity(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;
@@ -400,6 +230,13 @@ impl SimulatedDisk {
         (offset, len): (u64, u64),
         change: impl FnOnce(&mut Inner, Option<Fault>) -> io::Result<T>,
     ) -> io::Result<T> {
+        let (watcher, events) = {
+            let inner = self.0.lock();
+            (inner.watcher.clone(), inner.events)
+        };
+        if let Some(watcher) = watcher {
+            watcher(events);
+        }
         let mut inner = self.0.lock();
         let event = Event { number: inner.events + 1, action, path: path.to_owned(), offset, len };
         inner.is_off |= inner.stop_at.is_some_and(|stop_at| event.number >= stop_at);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sessile::simulation::{Clock, Simulation};
 use sessile::{Commit, Durability, Error, Options, SessionId, Store, Timestamp};
 
@@ -29,6 +30,27 @@ pub fn id(name: &str) -> SessionId {
     SessionId::new(name).expect("a valid id")
 }
 
+/// The operations of a world that are not answered, and those that are and not yet in its model.
+#[derive(Default)]
+struct Promises {
+    waiting: Vec<(usize, Commit)>,
+    acknowledged: Vec<(usize, u64)>,
+}
+
+impl Promises {
+    /// Takes note of what was acknowledged before there were more than `events` events. An operation that
+    /// failed may have happened or not.
+    fn look(&mut self, events: u64) {
+        for (place, commit) in std::mem::take(&mut self.waiting) {
+            if !commit.is_complete() {
+                self.waiting.push((place, commit));
+            } else if commit.wait().is_ok() {
+                self.acknowledged.push((place, events));
+            }
+        }
+    }
+}
+
 /// A store with everything around it.
 pub struct World {
     /// The disk under the store.
@@ -39,7 +61,7 @@ pub struct World {
     pub model: Model,
     options: Options,
     simulation: Option<Arc<Simulation>>,
-    waiting: Vec<(usize, Commit)>,
+    promises: Arc<Mutex<Promises>>,
     /// When events happened: the number of events before each move of the clock, and the time then.
     times: Vec<(u64, Timestamp, u64)>,
     sets: u64,
@@ -65,7 +87,7 @@ impl World {
     fn on(disk: SimulatedDisk, options: Options, model: Model, wall_millis: u64) -> Self {
         let clock = Arc::new(HandClock::at(Timestamp::from_millis(wall_millis)));
         let times = vec![(0, clock.wall(), clock.monotonic_millis())];
-        Self { disk, clock, model, options, simulation: None, waiting: Vec::new(), times, sets: 0 }
+        Self { disk, clock, model, options, simulation: None, promises: Arc::default(), times, sets: 0 }
     }
 
     /// The world of somebody who finds `disk` after a crash at `moment` of this one; the store is not open.
@@ -124,6 +146,9 @@ impl World {
     /// As opening.
     pub fn open_unchecked(&mut self) -> Result<(), Error> {
         let storage = Arc::new(self.disk.clone());
+        // An acknowledgement counts from the moment it could be seen, even in the middle of a step.
+        let promises = Arc::clone(&self.promises);
+        self.disk.watch(move |events| promises.lock().look(events));
         let simulation = Simulation::open(self.options.clone(), storage, Arc::clone(&self.clock) as _)?;
         self.simulation = Some(Arc::new(simulation));
         Ok(())
@@ -132,7 +157,7 @@ impl World {
     /// Ends the process without a word.
     pub fn kill(&mut self) {
         self.poll();
-        self.waiting.clear();
+        self.promises.lock().waiting.clear();
         self.simulation = None;
     }
 
@@ -238,26 +263,23 @@ impl World {
     fn called(&mut self, call: Call, commit: Commit) {
         let (wall, monotonic_millis) = (self.clock.wall(), self.clock.monotonic_millis());
         let place = self.model.call(call, wall, monotonic_millis, self.disk.events());
-        self.waiting.push((place, commit));
+        self.promises.lock().waiting.push((place, commit));
         self.poll();
     }
 
-    /// Takes note of what is acknowledged by now. An operation that failed may have happened or not.
+    /// Takes note of what is acknowledged by now.
     pub fn poll(&mut self) {
-        let event = self.disk.events();
-        for (place, commit) in std::mem::take(&mut self.waiting) {
-            if !commit.is_complete() {
-                self.waiting.push((place, commit));
-            } else if commit.wait().is_ok() {
-                self.model.acknowledge(place, event);
-            }
+        let mut promises = self.promises.lock();
+        promises.look(self.disk.events());
+        for (place, event) in promises.acknowledged.drain(..) {
+            self.model.acknowledge(place, event);
         }
     }
 
     /// How many operations are not answered.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.promises.lock().waiting.len()
     }
 
     /// One round of the committer, and the lookups that its batch waits for.

@@ -102,6 +102,10 @@ fn world_to_sweep() -> (World, Vec<String>) {
     for name in &names {
         world.set(name, 200, HOUR);
     }
+    // In the log, durably, and not looked up: nothing but what comes during the sweep is left to be synced.
+    world.simulation().step_committer();
+    world.pass(1000);
+    world.simulation().step_committer();
     (world, names)
 }
 
