@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 
 use crate::time::{Timestamp, millis};
 
@@ -110,6 +110,12 @@ impl TimeKeeper {
         jumped.then_some(jump)
     }
 
+    /// The time by which sessions have to have expired to be physically removed: where a wall clock that was
+    /// ahead has been put right, what only expired by the wrong time is spared for the next process.
+    pub(crate) fn reap_now(&self) -> Timestamp {
+        self.now().min(self.clock.wall())
+    }
+
     /// Whether expired sessions may be physically removed now. Call [`TimeKeeper::check`] before.
     pub(crate) fn may_reap(&self) -> bool {
         self.clock.monotonic_millis() >= self.anchor.lock().reap_after_millis
@@ -168,6 +174,20 @@ mod tests {
         assert!(!keeper.may_reap());
         clock.monotonic.fetch_add(1, Ordering::Relaxed);
         assert!(keeper.may_reap());
+    }
+
+    #[test]
+    fn what_expired_only_by_a_wrong_clock_is_not_reaped() {
+        let (clock, keeper) = keeper();
+        let right = keeper.now();
+        clock.wall.fetch_add(31_536_000_000, Ordering::Relaxed);
+        assert!(keeper.check().is_some() && keeper.now() > right);
+        clock.wall.fetch_sub(31_536_000_000, Ordering::Relaxed);
+        assert!(keeper.check().is_some() && keeper.now() > right, "time never goes backwards");
+        clock.monotonic.fetch_add(3_600_000, Ordering::Relaxed);
+        clock.wall.fetch_add(3_600_000, Ordering::Relaxed);
+        assert!(keeper.check().is_none() && keeper.may_reap());
+        assert_eq!(keeper.reap_now().as_millis(), right.as_millis() + 3_600_000);
     }
 
     #[test]

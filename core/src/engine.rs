@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::lock::{Mutex, RwLock};
 use crossbeam_channel::{Receiver, Sender};
-use parking_lot::{Mutex, RwLock};
 
 use crate::base::Base;
 use crate::clock::TimeKeeper;

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 
 use crate::error::{Error, Result};
 

@@ -38,6 +38,7 @@ mod error;
 mod events;
 mod frame;
 mod health;
+mod lock;
 mod log;
 mod lookup;
 mod maintenance;

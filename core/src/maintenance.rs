@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::lock::{Condvar, Mutex};
 
 use crate::checkpoint::Checkpoint;
 use crate::codec::Meta;
@@ -120,7 +120,7 @@ impl Doorbell {
     fn wait_answer(&self, ticket: u64, kind: impl Fn(&Requests) -> &Ticket) -> Result<u64> {
         let mut requests = self.requests.lock();
         while kind(&requests).answered < ticket {
-            self.answered.wait(&mut requests);
+            requests = self.answered.wait(requests);
         }
         let Ticket { failure, result, .. } = kind(&requests).clone();
         failure.map_or(Ok(result), Err)
@@ -165,7 +165,7 @@ impl Doorbell {
     pub(crate) fn wait(&self, span: Duration) {
         let mut requests = self.requests.lock();
         if !requests.rung {
-            self.rung.wait_for(&mut requests, span);
+            requests = self.rung.wait_for(requests, span);
         }
         requests.rung = false;
     }
@@ -327,7 +327,7 @@ impl Maintenance {
         }
         self.next_due = None;
         let gate = engine.base_gate.write();
-        let step = self.reaper.step(&engine.table, &engine.base, engine.time.now());
+        let step = self.reaper.step(&engine.table, &engine.base, engine.time.reap_now());
         drop(gate);
         match step {
             Ok(reaped) => {
@@ -369,11 +369,11 @@ impl Maintenance {
                 None
             }
         };
-        self.next_due.is_some_and(|due| due <= engine.time.now())
+        self.next_due.is_some_and(|due| due <= engine.time.reap_now())
     }
 
     fn rest(&self, engine: &Engine, now_millis: u64) -> Next {
-        let now = engine.time.now();
+        let now = engine.time.reap_now();
         let mut until = now_millis + CHECK_INTERVAL_MILLIS;
         if engine.sequencer.last() > self.meta.covered {
             let interval = millis(engine.options.checkpoint_interval);

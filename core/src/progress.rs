@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use crate::lock::{Condvar, Mutex};
 
 use crate::error::{Error, Result};
 
@@ -43,7 +43,7 @@ impl Slot {
         let (answer, others) = loop {
             match place.take() {
                 Some(filled) => break filled,
-                None => self.filled.wait(&mut place),
+                None => place = self.filled.wait(place),
             }
         };
         drop(place);
@@ -278,7 +278,7 @@ impl Progress {
             if let Some((_, _, error)) = &state.refused {
                 return Err(error.clone());
             }
-            self.advanced.wait(&mut state);
+            state = self.advanced.wait(state);
         }
     }
 

@@ -208,7 +208,7 @@ impl Table {
     }
 
     fn next_due(&self) -> Option<Timestamp> {
-        let first = |shard: &parking_lot::Mutex<crate::shard::Shard>| shard.lock().due.first().map(|(time, _)| *time);
+        let first = |shard: &crate::lock::Mutex<crate::shard::Shard>| shard.lock().due.first().map(|(time, _)| *time);
         self.shards().iter().filter_map(first).min()
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use crate::lock::{Mutex, RwLock};
 
 use crate::base::{BASE_FILE, Base, Batch};
 use crate::clock::{Clock, TimeKeeper};

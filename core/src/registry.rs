@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-use parking_lot::Mutex;
+use crate::lock::Mutex;
 
 use crate::clock::SystemClock;
 use crate::disk::Disk;

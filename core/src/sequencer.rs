@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use crate::lock::{Condvar, Mutex};
 
 use crate::codec::{Created, Operation};
 use crate::numbers::to_u64;
@@ -230,11 +230,11 @@ impl Sequencer {
                 // Lazy operations set a deadline of their own, so their arrival has to be noticed too.
                 let lazy = queue.since_millis.is_some();
                 queue.sleep = if lazy { Sleep::UntilUrgent } else { Sleep::UntilAny };
-                self.work.wait_for(&mut queue, timeout);
+                queue = self.work.wait_for(queue, timeout);
             }
             None if queue.operations.is_empty() => {
                 queue.sleep = Sleep::UntilAny;
-                self.work.wait(&mut queue);
+                queue = self.work.wait(queue);
             }
             None => {}
         }
@@ -254,9 +254,9 @@ impl Sequencer {
 
     /// Sleeps for `span` or until woken, to slow acknowledgements down.
     pub(crate) fn pause(&self, span: Duration) {
-        let mut queue = self.queue.lock();
+        let queue = self.queue.lock();
         if !queue.closing {
-            self.work.wait_for(&mut queue, span);
+            drop(self.work.wait_for(queue, span));
         }
     }
 }

@@ -31,6 +31,18 @@ pub(crate) enum ChangeKind {
     Gone,
 }
 
+impl ChangeKind {
+    /// Whether the base has the expiry that the session has now, given that this was committed.
+    fn has_expiry_of(&self, content: &Content) -> bool {
+        match (self, content) {
+            (Self::Whole { expires_at, .. } | Self::Expiry { expires_at }, Content::Live(live)) => {
+                *expires_at == live.expires_at
+            }
+            _ => true,
+        }
+    }
+}
+
 impl Change {
     /// The removal of a record that the table says nothing about.
     pub(crate) const fn removal(id: SessionId, index_at: Option<Timestamp>) -> Self {
@@ -112,7 +124,8 @@ impl Table {
         // A lookup that is under way may have seen the base before the commit.
         self.renew_mark(&mut shard, &change.id);
         let Some(entry) = shard.entries.get(&change.id) else { return };
-        let is_last = entry.changed == change.changed;
+        // A touch that went unlogged has no number of its own.
+        let is_last = entry.changed == change.changed && change.kind.has_expiry_of(&entry.content);
         let drop_entry = is_last
             && match &entry.content {
                 Content::Live(live) => live.payload.is_none(),

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::lock::Mutex;
 use crossbeam_channel::Sender;
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::MutexGuard;
 
 use crate::codec::{Created, Operation};
 use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
@@ -247,7 +248,7 @@ impl Table {
         expires_at: Timestamp,
         write: &WriteContext,
     ) -> Option<u64> {
-        let before = match shard.entries.get_mut(id) {
+        let before = match shard.entries.get(id) {
             Some(Entry { content: Content::Live(live), .. }) => live,
             _ => return None,
         };
@@ -256,7 +257,14 @@ impl Table {
         }
         let extends = expires_at > before.expires_at;
         if extends && write.unlogged_touches {
-            before.expires_at = expires_at;
+            // Not in the log: a crash leaves the earlier expiry. A checkpoint takes it along all the same.
+            shard.change(id, &self.budget, |entry| {
+                if let Content::Live(live) = &mut entry.content {
+                    live.expires_at = expires_at;
+                }
+                entry.dirty = entry.dirty.max(Dirty::Expiry);
+                entry.referenced = true;
+            });
             return None;
         }
         let urgency = if extends { Urgency::Lazy } else { write.urgency };

@@ -88,7 +88,6 @@ fn a_handle_used_after_fork_is_refused_and_the_store_stays_the_parents() {
 }
 
 #[test]
-#[ignore = "hangs at times: parking_lot's table of waiting threads does not survive a fork"]
 fn a_forked_process_may_open_the_store_once_its_parent_has_closed_it() {
     let place = Place::new();
     let path = place.store();
