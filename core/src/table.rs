@@ -5,6 +5,9 @@
 //! session. Nothing here waits for the disk: what has to be looked up in the base leaves a mark, and
 //! whoever waits for it is answered later.
 
+mod marks;
+mod replayed;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -12,15 +15,14 @@ use crate::lock::Mutex;
 use crossbeam_channel::Sender;
 use std::sync::MutexGuard;
 
-use crate::codec::{Created, Operation};
+use crate::codec::Created;
 use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
-use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
 use crate::numbers::to_u64;
 use crate::progress::{Deferred, Progress};
 use crate::sequencer::{Queued, Sequencer, Urgency};
 use crate::session::{Payload, Session, SessionId};
-use crate::shard::{Budget, Job, Lookup, LookupJob, Shard, Waiter};
+use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
 use crate::stats::Counters;
 use crate::time::Timestamp;
 
@@ -349,140 +351,9 @@ impl Table {
         swapped
     }
 
-    /// Applies an operation that the log had. Nothing is known of the base yet, and nobody else is there.
-    pub(crate) fn replay(&self, number: u64, operation: &Operation<'_>) -> Result<()> {
-        match operation {
-            Operation::Clear => {
-                let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.lock()).collect();
-                drop(self.wipe(&mut shards, number));
-            }
-            Operation::Set { id, created, expires_at, payload } => {
-                let id = SessionId::new(id)?;
-                let mut shard = self.lock(&id);
-                let mut new = self.successor(shard.entries.get(&id), Timestamp::MIN);
-                new.created = match created {
-                    Created::Inherited(at) if new.base != InBase::Unknown => Created::At(*at),
-                    created => *created,
-                };
-                let expires_at = Timestamp::from_millis(*expires_at);
-                self.install(&mut shard, &id, new, Payload::from(*payload), expires_at, number);
-            }
-            Operation::Touch { id, expires_at } => {
-                let id = SessionId::new(id)?;
-                let expires_at = Timestamp::from_millis(*expires_at);
-                self.replay_touch(&id, expires_at, number);
-            }
-            Operation::Destroy { id } => {
-                let id = SessionId::new(id)?;
-                self.bury(&mut self.lock(&id), &id, number);
-            }
-        }
-        Ok(())
-    }
-
-    fn replay_touch(&self, id: &SessionId, touched_until: Timestamp, number: u64) {
-        let mut shard = self.lock(id);
-        match shard.entries.get(id) {
-            Some(Entry { content: Content::Gone, .. }) => return,
-            None if self.clear_pending() => return,
-            _ => {}
-        }
-        shard.change(id, &self.budget, |entry| {
-            match &mut entry.content {
-                Content::Live(live) => live.expires_at = touched_until,
-                content => *content = Content::Touched { expires_at: touched_until },
-            }
-            entry.dirty = entry.dirty.max(Dirty::Expiry);
-            entry.changed = number;
-        });
-    }
-
-    /// The mark of a lookup of `id`, made and sent to the readers where there is none.
-    pub(crate) fn mark<'a>(&self, shard: &'a mut Shard, id: &SessionId) -> &'a mut Lookup {
-        shard.lookups.entry(id.clone()).or_insert_with(|| {
-            let lookup = Lookup { token: self.next_token(), waiters: Vec::new(), numbers: Vec::new() };
-            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
-            lookup
-        })
-    }
-
-    /// Voids what a lookup under way will find, and has it done again. No mark, no lookup.
-    pub(crate) fn renew_mark(&self, shard: &mut Shard, id: &SessionId) {
-        if let Some(lookup) = shard.lookups.get_mut(id) {
-            lookup.token = self.next_token();
-            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
-        }
-    }
-
-    /// Leaves the mark of the lookup that a write has to wait for, before the write is queued. A `cold` one
-    /// voids a lookup that is under way.
-    ///
-    /// Somebody waits for an urgent write to be synced, too: its lookup goes to the readers together with
-    /// the others of its batch, when the committer takes that, and is done while the disk syncs.
-    fn mark_for_write(&self, shard: &mut Shard, id: &SessionId, cold: bool, urgency: Urgency) {
-        if !cold && shard.lookups.contains_key(id) {
-            return;
-        }
-        let token = self.next_token();
-        let empty = || Lookup { token, waiters: Vec::new(), numbers: Vec::new() };
-        shard.lookups.entry(id.clone()).or_insert_with(empty).token = token;
-        let job = LookupJob { id: id.clone(), token };
-        if urgency == Urgency::Lazy {
-            self.send_lookups(vec![job]);
-        } else {
-            self.write_lookups.lock().push(job);
-        }
-    }
-
-    /// Has write `number` acknowledged only when the base was looked up.
-    fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64) {
-        self.progress.unresolved(number);
-        let lookup = self.mark(shard, id);
-        lookup.numbers.push(number);
-        // Touches that still wait were called before this write, which leaves nothing of them.
-        for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
-            self.answer(waiter, Ok(None));
-        }
-    }
-
-    fn next_token(&self) -> u64 {
-        self.tokens.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn send_lookups(&self, lookups: Vec<LookupJob>) {
-        // Nobody receives only while the store closes, when nobody waits any more either.
-        drop(self.jobs.send(Job::LookUp(lookups)));
-    }
-
-    /// Sends the readers what the writes in the committer's queue wait for.
-    pub(crate) fn send_write_lookups(&self) {
-        let lookups = std::mem::take(&mut *self.write_lookups.lock());
-        if !lookups.is_empty() {
-            self.send_lookups(lookups);
-        }
-    }
-
     /// Has an answer given on the completion thread.
     pub(crate) fn complete_later(&self, task: Task) {
         self.tasks.push(task);
-    }
-
-    /// Answers everybody who still waits for a lookup: there will be none.
-    pub(crate) fn refuse_lookups(&self, error: &Error) {
-        for shard in self.shards() {
-            let lookups = std::mem::take(&mut shard.lock().lookups);
-            for lookup in lookups.into_values() {
-                self.progress.resolved(&lookup.numbers);
-                for waiter in lookup.waiters {
-                    self.answer(waiter, Err(error.clone()));
-                }
-            }
-        }
-    }
-
-    /// Ids of sessions that were written without being in memory and are not looked up yet.
-    pub(crate) fn unresolved(&self) -> Vec<SessionId> {
-        self.shards().iter().flat_map(|shard| shard.lock().unresolved.iter().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// The number of sessions by the books: resolved ones, expired ones that are not reaped included.

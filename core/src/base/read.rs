@@ -1,0 +1,177 @@
+//! Reading the base: single records, ranges, and what has come due, all verified and bounded.
+
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
+
+use super::{Base, EXPIRY, SESSIONS, StoredSession, Verified};
+use crate::error::Result;
+use crate::session::SessionId;
+use crate::time::Timestamp;
+
+/// Part of what there is to read, bounded in number and in bytes, so that memory stays bounded however large
+/// the sessions are.
+#[derive(Debug)]
+pub(crate) struct Part<T> {
+    pub(crate) items: Vec<T>,
+    bytes: usize,
+    /// Whether the bound ended it: there is more.
+    pub(crate) more: bool,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), bytes: 0, more: false }
+    }
+}
+
+impl<T> Part<T> {
+    /// A part of records ends behind the one with which it reaches this many bytes.
+    const BYTES: usize = 16 * 1024 * 1024;
+
+    fn push(&mut self, item: T, bytes: usize) {
+        self.items.push(item);
+        self.bytes += bytes;
+    }
+
+    /// Whether one more is too many; asked only where there is one more.
+    fn is_full(&mut self, limit: usize) -> bool {
+        self.more = self.items.len() >= limit || self.bytes >= Self::BYTES;
+        self.more
+    }
+}
+
+/// An entry of the expiry index that has come due, with the session it is for.
+#[derive(Debug)]
+pub(crate) struct DueEntry {
+    pub(crate) index_at: Timestamp,
+    pub(crate) id: SessionId,
+    /// `None`: there is no such session any more. An error: its record is damaged.
+    pub(crate) session: Result<Option<StoredSession>>,
+}
+
+impl Base {
+    /// The session's record, verified. `None`: there is none.
+    pub(crate) fn get(&self, id: &SessionId) -> Result<Option<Verified>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(SESSIONS)?;
+            Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value())))
+        })
+    }
+
+    /// The records of several sessions, from one snapshot, each as [`Base::get`] would answer.
+    pub(crate) fn get_each<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a SessionId> + Clone,
+    ) -> Vec<Result<Option<Verified>>> {
+        let answers = self.read(|transaction| {
+            let table = transaction.open_table(SESSIONS)?;
+            let mut answers = Vec::new();
+            for id in ids.clone() {
+                answers.push(Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value()))));
+            }
+            Ok(answers)
+        });
+        // One unreadable page must not answer for all: ask for each.
+        answers.unwrap_or_else(|_| ids.map(|id| self.get(id)).collect())
+    }
+
+    /// Up to `limit` sessions behind `after`, in order of id, each verified.
+    pub(crate) fn range(&self, after: Option<&SessionId>, limit: usize) -> Result<Part<(SessionId, Verified)>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
+        self.read(|transaction| {
+            let table = transaction.open_table(SESSIONS)?;
+            let mut found = Part::default();
+            for item in table.range::<&[u8]>((from, Unbounded))? {
+                if found.is_full(limit) {
+                    break;
+                }
+                let (key, value) = item?;
+                let Ok(id) = SessionId::new(key.value()) else { continue };
+                let session = self.stored(&id, value.value());
+                found.push((id, session), value.value().len());
+            }
+            Ok(found)
+        })
+    }
+
+    /// Hands all sessions of one snapshot to `each`, in order of id, `len` at a time. Holds neither a lock
+    /// that writers want nor more than one page in memory.
+    pub(crate) fn each_page(
+        &self,
+        len: usize,
+        each: &mut dyn FnMut(Vec<(SessionId, Result<StoredSession>)>) -> Result<()>,
+    ) -> Result<()> {
+        let guard = self.database.read();
+        let Some(database) = guard.as_ref() else {
+            return Err(self.corrupted("it could not be opened again after a failure"));
+        };
+        let read = || -> Result<Result<()>, redb::Error> {
+            let table = database.begin_read()?.open_table(SESSIONS)?;
+            let mut page = Part::default();
+            for item in table.iter()? {
+                let (key, value) = item?;
+                let Ok(id) = SessionId::new(key.value()) else { continue };
+                let session = self.stored(&id, value.value());
+                page.push((id, session), value.value().len());
+                if page.is_full(len)
+                    && let Err(error) = each(std::mem::take(&mut page).items)
+                {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(if page.items.is_empty() { Ok(()) } else { each(page.items) })
+        };
+        self.guarded("read", read).map_err(|(error, _)| error)?
+    }
+
+    /// Up to `limit` entries of the expiry index from `from`, behind `after`, up to `now`, in order of time.
+    pub(crate) fn due(
+        &self,
+        from: Timestamp,
+        after: Option<&(Timestamp, SessionId)>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Part<DueEntry>> {
+        use std::ops::Bound::{Excluded, Included};
+        let start: (u64, &[u8]) = (from.as_millis(), &[]);
+        let from = after.map_or(Included(start), |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
+        let to: std::ops::Bound<(u64, &[u8])> = Excluded((now.as_millis().saturating_add(1), &[]));
+        self.read(|transaction| {
+            let (index, sessions) = (transaction.open_table(EXPIRY)?, transaction.open_table(SESSIONS)?);
+            let mut due = Part::default();
+            for item in index.range::<(u64, &[u8])>((from, to))? {
+                if due.is_full(limit) {
+                    break;
+                }
+                let (key, _) = item?;
+                let (time, id) = key.value();
+                let Ok(id) = SessionId::new(id) else { continue };
+                let record = sessions.get(id.as_bytes())?;
+                let bytes = record.as_ref().map_or(0, |record| record.value().len());
+                let session = record.map(|record| self.stored(&id, record.value())).transpose();
+                due.push(DueEntry { index_at: Timestamp::from_millis(time), id, session }, bytes);
+            }
+            Ok(due)
+        })
+    }
+
+    /// When the first entry of the expiry index from `from` on comes due.
+    pub(crate) fn next_due(&self, from: Timestamp) -> Result<Option<Timestamp>> {
+        let from: (u64, &[u8]) = (from.as_millis(), &[]);
+        self.read(|transaction| {
+            let index = transaction.open_table(EXPIRY)?;
+            let first = index.range::<(u64, &[u8])>(from..)?.next().transpose()?;
+            Ok(first.map(|(key, _)| Timestamp::from_millis(key.value().0)))
+        })
+    }
+
+    /// How many records there are.
+    pub(crate) fn count(&self) -> Result<u64> {
+        self.read(|transaction| Ok(transaction.open_table(SESSIONS)?.len()?))
+    }
+
+    /// Bytes of the file, 0 where that cannot be told.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.storage.open(&self.path).and_then(|file| file.len()).unwrap_or_default()
+    }
+}

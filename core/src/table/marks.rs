@@ -1,0 +1,94 @@
+//! Marks of lookups: who waits for what the base has, and what the readers are told to look up.
+
+use std::sync::atomic::Ordering;
+
+use super::Table;
+use crate::error::Error;
+use crate::sequencer::Urgency;
+use crate::session::SessionId;
+use crate::shard::{Job, Lookup, LookupJob, Shard, Waiter};
+
+impl Table {
+    /// The mark of a lookup of `id`, made and sent to the readers where there is none.
+    pub(crate) fn mark<'a>(&self, shard: &'a mut Shard, id: &SessionId) -> &'a mut Lookup {
+        shard.lookups.entry(id.clone()).or_insert_with(|| {
+            let lookup = Lookup { token: self.next_token(), waiters: Vec::new(), numbers: Vec::new() };
+            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
+            lookup
+        })
+    }
+
+    /// Voids what a lookup under way will find, and has it done again. No mark, no lookup.
+    pub(crate) fn renew_mark(&self, shard: &mut Shard, id: &SessionId) {
+        if let Some(lookup) = shard.lookups.get_mut(id) {
+            lookup.token = self.next_token();
+            self.send_lookups(vec![LookupJob { id: id.clone(), token: lookup.token }]);
+        }
+    }
+
+    /// Leaves the mark of the lookup that a write has to wait for, before the write is queued. A `cold` one
+    /// voids a lookup that is under way.
+    ///
+    /// Somebody waits for an urgent write to be synced, too: its lookup goes to the readers together with
+    /// the others of its batch, when the committer takes that, and is done while the disk syncs.
+    pub(super) fn mark_for_write(&self, shard: &mut Shard, id: &SessionId, cold: bool, urgency: Urgency) {
+        if !cold && shard.lookups.contains_key(id) {
+            return;
+        }
+        let token = self.next_token();
+        let empty = || Lookup { token, waiters: Vec::new(), numbers: Vec::new() };
+        shard.lookups.entry(id.clone()).or_insert_with(empty).token = token;
+        let job = LookupJob { id: id.clone(), token };
+        if urgency == Urgency::Lazy {
+            self.send_lookups(vec![job]);
+        } else {
+            self.write_lookups.lock().push(job);
+        }
+    }
+
+    /// Has write `number` acknowledged only when the base was looked up.
+    pub(super) fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64) {
+        self.progress.unresolved(number);
+        let lookup = self.mark(shard, id);
+        lookup.numbers.push(number);
+        // Touches that still wait were called before this write, which leaves nothing of them.
+        for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
+            self.answer(waiter, Ok(None));
+        }
+    }
+
+    fn next_token(&self) -> u64 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn send_lookups(&self, lookups: Vec<LookupJob>) {
+        // Nobody receives only while the store closes, when nobody waits any more either.
+        drop(self.jobs.send(Job::LookUp(lookups)));
+    }
+
+    /// Sends the readers what the writes in the committer's queue wait for.
+    pub(crate) fn send_write_lookups(&self) {
+        let lookups = std::mem::take(&mut *self.write_lookups.lock());
+        if !lookups.is_empty() {
+            self.send_lookups(lookups);
+        }
+    }
+
+    /// Answers everybody who still waits for a lookup: there will be none.
+    pub(crate) fn refuse_lookups(&self, error: &Error) {
+        for shard in self.shards() {
+            let lookups = std::mem::take(&mut shard.lock().lookups);
+            for lookup in lookups.into_values() {
+                self.progress.resolved(&lookup.numbers);
+                for waiter in lookup.waiters {
+                    self.answer(waiter, Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Ids of sessions that were written without being in memory and are not looked up yet.
+    pub(crate) fn unresolved(&self) -> Vec<SessionId> {
+        self.shards().iter().flat_map(|shard| shard.lock().unresolved.iter().cloned().collect::<Vec<_>>()).collect()
+    }
+}
