@@ -57,6 +57,28 @@ fn ten_minutes_after_a_jump_the_time_is_believed() {
 }
 
 #[test]
+fn what_expired_only_by_a_clock_that_was_put_right_is_never_removed() {
+    let mut world = world();
+    world.clock.jump(YEAR);
+    world.settle();
+    world.clock.advance(60_000);
+    world.clock.jump(-YEAR);
+    world.settle();
+    assert!(!world.has("a"), "time does not go backwards inside a process");
+    for _ in 0..20 {
+        world.clock.advance(60_000);
+        world.settle();
+        world.checkpoint();
+    }
+    assert_eq!(world.store().stats().reaped, 0);
+    world.kill();
+    world.open_unchecked().unwrap();
+    for name in ["a", "b", "c", "in memory"] {
+        assert!(world.has(name), "{name}");
+    }
+}
+
+#[test]
 fn a_jump_is_reported_once() {
     let mut world = world();
     let jumps = Arc::new(Mutex::new(Vec::new()));

@@ -109,6 +109,30 @@ fn far_above_dirty_bytes_sets_are_refused_until_a_checkpoint() {
 }
 
 #[test]
+fn a_touch_far_above_dirty_bytes_is_not_logged_and_still_reaches_the_base() {
+    let options = small_options(Durability::Fsync).dirty_bytes(MIB).log_bytes_max(64 * MIB);
+    let mut world = World::new(options, Durability::Fsync);
+    world.set("kept", 100, HOUR);
+    world.checkpoint();
+    let mut number = 0;
+    while world.try_set(&format!("{number}"), 60_000, HOUR).is_ok() {
+        number += 1;
+        world.commit();
+        assert!(number < 100, "never overloaded");
+    }
+    let batches = world.store().stats().batch_operations;
+    let later = world.in_millis(5 * HOUR);
+    assert!(world.store().touch(&id("kept"), later).unwrap().is_complete());
+    world.commit();
+    assert_eq!(world.store().stats().batch_operations, batches, "it went to the log");
+    world.checkpoint();
+    world.kill();
+    world.open_unchecked().unwrap();
+    world.settle();
+    assert_eq!(world.store().scan(None, 1000).unwrap().sessions.last().unwrap().1.expires_at, later);
+}
+
+#[test]
 fn the_base_has_everything_a_checkpoint_interval_later() {
     let options = small_options(Durability::Fsync).checkpoint_interval(Duration::from_secs(5));
     let mut world = World::new(options, Durability::Fsync);
