@@ -36,7 +36,8 @@ export interface SessileStoreOptions {
 
   /**
    * Memory for changes that are not in the base yet, in bytes, above which acknowledgements are delayed; at
-   * twice as much a `set` fails with `ERR_SESSILE_OVERLOADED`. At least 1 MiB. Default: 64 MiB.
+   * twice as much, or when more than an eighth of `logBytesMax` waits to be written to the log, a `set` fails
+   * with `ERR_SESSILE_OVERLOADED`. At least 1 MiB. Default: 64 MiB.
    */
   dirtyBytes?: number
 
@@ -189,15 +190,18 @@ export type ResultCallback<Result> = (error: any, result?: Result) => void
  * it was called, whatever the durability. An open store does not keep the process alive; operations that are
  * not finished do. Worker threads that open the same path share one store.
  *
- * Events: `error` tells of a failure that no callback and no promise could report. Where nobody listens it
- * is a process warning, once for each code. `warning` tells of what is no failure, such as a clock that was
+ * Events: `error` tells of a failure that no callback and no promise could report, such as one in the
+ * background. Where nobody listens it is a process warning, once for each code. A save that fails at the end
+ * of a response is none of these: express-session has a callback and hands the error to `next`, so that the
+ * error middleware gets it, with `res.headersSent` set: the client has its response already. `warning` tells of what is no failure, such as a clock that was
  * moved.
  */
 export declare class SessileStore extends Store {
   /**
    * Opens the store at once, and throws what can be known at once: wrong options, a path that cannot be
    * used, damage, a newer format. While another process has the store, operations wait up to `openTimeout`
-   * and then fail with `ERR_SESSILE_LOCKED`; the next operation tries again.
+   * and then fail with `ERR_SESSILE_LOCKED`; the next operation tries again, whatever the failure was. As
+   * long as no operation waits, the process can end.
    */
   constructor(options: SessileStoreOptions)
 
@@ -229,7 +233,10 @@ export declare class SessileStore extends Store {
   destroy(id: string): Promise<void>
   destroy(id: string, callback: Callback | undefined): void
 
-  /** Reads every living session into one array; each has its `id`. For many sessions use `entries`. */
+  /**
+   * Reads every living session into one array. Each has its `id`, not enumerable, unless there is an `id` among
+   * its own data, which stays. For many sessions use `entries`.
+   */
   all(): Promise<Array<SessionData & { readonly id: string }>>
   all(callback: ResultCallback<Array<SessionData & { readonly id: string }>>): void
 
@@ -262,13 +269,17 @@ export declare class SessileStore extends Store {
   stats(): Promise<SessileStats>
   stats(callback: ResultCallback<SessileStats>): void
 
-  /** Copies the store, with everything acknowledged so far, into `directory`, which must not exist. */
+  /**
+   * Copies the store, with everything acknowledged so far, into `directory`, which must not exist. Throws at
+   * once where `directory` is no string or empty.
+   */
   backup(directory: string): Promise<void>
   backup(directory: string, callback: Callback): void
 
   /**
-   * Closes the store once its pending operations are done. Every later operation fails with
-   * `ERR_SESSILE_CLOSED`; closing again is no error.
+   * Closes the store once its pending operations are done; those that wait for another process to let go of
+   * it fail at once with `ERR_SESSILE_LOCKED`. Every later operation fails with `ERR_SESSILE_CLOSED`; closing
+   * again is no error.
    */
   close(): Promise<void>
   close(callback: Callback): void

@@ -8,7 +8,7 @@ const fs = require('node:fs')
  *
  * It has to outlive the process: with a new key the sessions would still be in the store, and no
  * browser's cookie would be believed. It lies beside the sessions and not among them, so that a copy of
- * the store is no key to it. Where several machines serve one site, give all of them one SESSION_SECRET.
+ * the store is no key to it. A SESSION_SECRET takes its place.
  */
 exports.keptSecret = function keptSecret(file) {
   try {

@@ -21,8 +21,8 @@ const startedAt = Date.now()
 // By default a write is acknowledged once it is on the disk, where it survives a power failure too.
 const store = orFail(() => new SessileStore({ path: sessionsDir }))
 
-// Most sessions are saved while their response is already on its way. When such a save fails, this
-// event is the only one to tell.
+// Failures in the background, which nobody asked for and no callback could report. A session that could
+// not be saved at the end of its response is not among them: that goes to the error middleware below.
 store.on('error', (error) => console.error(`Session store: ${error.message}`))
 
 const sessions = session({
@@ -33,8 +33,8 @@ const sessions = session({
   saveUninitialized: false, // Nobody gets a cookie, or a place in the store, before logging in.
   cookie: {
     httpOnly: true,
-    // Keeps other sites from posting with our visitor's cookie. This is the whole protection against
-    // cross-site request forgery here, and it holds because all that a GET ever changes is the counter.
+    // Keeps other sites from posting with our visitor's cookie. One half of the protection against
+    // cross-site request forgery; the other is `refuseForeign`.
     sameSite: 'lax',
     secure: 'auto', // Got over HTTPS, the cookie stays there. Behind a proxy, set `trust proxy` as well.
     maxAge: WEEK_MS,
@@ -44,6 +44,7 @@ const sessions = session({
 const app = express()
 app.disable('x-powered-by')
 app.use(express.static(path.join(__dirname, 'public')))
+app.use(refuseForeign)
 app.use(express.urlencoded({ extended: false }))
 app.use(async (_req, res, next) => {
   res.set('Content-Security-Policy', "default-src 'self'; form-action 'self'; frame-ancestors 'none'")
@@ -104,6 +105,7 @@ app.post('/cart/:change', (req, res) => {
 app.use((error, _req, res, next) => {
   const status = error.status ?? 500
   if (status >= 500) console.error(error)
+  // Also where the session could not be saved: the page has gone by then, so that the log alone tells.
   if (res.headersSent) return next(error)
   res.status(status).send(views.failure({ status }))
 })
@@ -120,6 +122,18 @@ const server = app.listen(port, HOST, async (error) => {
 
 process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
+
+/**
+ * The other half of the protection against cross-site request forgery: `sameSite` neither covers a login,
+ * which needs no cookie, nor pages of the same site on another port or subdomain. Browsers say where a
+ * request comes from, on localhost and over HTTPS; one that does not say is taken at its word, so that curl
+ * and very old browsers work. Enough here because all that a GET ever changes is the counter.
+ */
+function refuseForeign(req, res, next) {
+  const from = req.get('Sec-Fetch-Site') ?? 'none'
+  if (req.method !== 'POST' || from === 'same-origin' || from === 'none') return next()
+  res.status(403).send(views.failure({ status: 403 }))
+}
 
 /** A clean end: answers what was asked, then closes the store. Nothing is lost without it, see kill -9. */
 function stop() {

@@ -40,11 +40,13 @@ function refresh(cookie, expiresAt) {
   }
 }
 
-// The cookie's JSON form, not to be changed; undefined where the session has none.
+// The cookie's JSON form, not to be changed; undefined where the session has none. Throws what the cookie
+// throws, as `differs` does.
 function formOf(session) {
   const cookie = session?.cookie
   if (typeof cookie !== 'object' || cookie === null) return undefined
-  return typeof cookie.toJSON === 'function' ? cookie.toJSON() : cookie
+  const form = typeof cookie.toJSON === 'function' ? cookie.toJSON() : cookie
+  return typeof form === 'object' && form !== null ? form : undefined
 }
 
 // Whether `now` has something that `before` has not, other than another time in `expires`.

@@ -13,11 +13,7 @@ function toJson(session) {
   try {
     json = JSON.stringify(session)
   } catch (cause) {
-    throw new SessileError(
-      'UNSERIALIZABLE',
-      `the session cannot be turned into JSON (${String(cause?.message ?? cause)}); keep plain data in it only`,
-      cause
-    )
+    throw unserializable(cause)
   }
   if (json === undefined || json.charCodeAt(0) !== OPENING_BRACE) {
     throw new SessileError(
@@ -26,6 +22,14 @@ function toJson(session) {
     )
   }
   return json
+}
+
+function unserializable(cause) {
+  return new SessileError(
+    'UNSERIALIZABLE',
+    `the session cannot be turned into JSON (${String(cause?.message ?? cause)}); keep plain data in it only`,
+    cause
+  )
 }
 
 // The session that was kept as `json`, with the expiry that touches have moved since.
@@ -55,4 +59,4 @@ function unreadable(cause) {
   )
 }
 
-module.exports = { toJson, fromJson, unreadable }
+module.exports = { toJson, fromJson, unreadable, unserializable }

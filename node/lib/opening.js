@@ -1,13 +1,15 @@
 // Whether a store can be used yet, and the operations that wait until it can.
 //
 // While another process holds the store, operations wait up to `openTimeout` and then fail. The next one
-// after that tries again, so that a process outlives a predecessor that took its time to go.
+// after that tries again, so that a process outlives a predecessor that took its time to go; the same after
+// any other failure to open, since its cause may be gone. A try that no operation waits for does not keep
+// the process alive, and closing ends it.
 'use strict'
 
 const { AsyncResource } = require('node:async_hooks')
 const { SessileError, fromFailure } = require('./errors.js')
 const native = require('./native.js')
-const { expect, nextNumber, Work } = require('./requests.js')
+const { expect, nextNumber, port, Work } = require('./requests.js')
 const { settle } = require('./replies.js')
 
 const LOCKED = 'LOCKED'
@@ -19,10 +21,10 @@ class Opening {
   #handle
   #onFailure
   #isTrying = false
+  // While it tries, and nobody waits for that.
+  #isIdle = false
   #isClosed = false
   #hasOpened = false
-  // Why the store cannot be used, as the addon said it.
-  #failure = null
   #waiting = []
   #work = new Work()
 
@@ -36,7 +38,7 @@ class Opening {
   now() {
     const answer = native.openNow(this.#handle)
     if (answer === true) this.isOpen = this.#hasOpened = true
-    else if (answer.code === LOCKED) this.#try()
+    else if (answer.code === LOCKED) this.#tryIdly()
     else throw fromFailure(answer)
   }
 
@@ -56,13 +58,10 @@ class Opening {
       settle(reply, new SessileError('CLOSED', 'the store is closed'))
       return
     }
-    if (this.#failure !== null && this.#failure.code !== `ERR_SESSILE_${LOCKED}`) {
-      settle(reply, this.#failure)
-      return
-    }
     const go = (error) => (error === null ? operation() : settle(reply, error))
     this.#waiting.push(AsyncResource.bind(go))
-    if (!this.#isTrying) this.#try()
+    if (this.#isTrying) this.#setIdle(false)
+    else this.#try()
   }
 
   // Takes no operation from now on. Calls `whenClosed(hasOpened)` once those that wait are under way or
@@ -70,6 +69,9 @@ class Opening {
   close(whenClosed) {
     this.isOpen = false
     this.#isClosed = true
+    if (this.#isTrying) native.openCallOff(this.#handle)
+    // Whoever asked for the close is owed an answer.
+    this.#setIdle(false)
     this.#work.whenIdle(() => whenClosed(this.#hasOpened))
   }
 
@@ -78,13 +80,26 @@ class Opening {
     this.#isTrying = true
     expect(native.openLater(this.#handle, number), number, this.#work, (error) => {
       this.#settle(error)
-      if (error !== null) this.#onFailure(error)
+      // That the wait was called off is no failure.
+      const isExpected = this.#isClosed && error?.code === `ERR_SESSILE_${LOCKED}`
+      if (error !== null && !isExpected) this.#onFailure(error)
     })
   }
 
+  #tryIdly() {
+    this.#try()
+    this.#setIdle(this.#isTrying)
+  }
+
+  #setIdle(isIdle) {
+    if (isIdle === this.#isIdle) return
+    this.#isIdle = isIdle
+    native.portIdle(port, isIdle)
+  }
+
   #settle(error) {
+    this.#setIdle(false)
     this.#isTrying = false
-    this.#failure = error
     this.#hasOpened = error === null
     this.isOpen = this.#hasOpened && !this.#isClosed
     const waiting = this.#waiting

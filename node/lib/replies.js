@@ -32,6 +32,22 @@ class Unheard extends Deferred {
   }
 }
 
+// What the package itself goes on with. Called at once, however deep, so that an operation of several steps is
+// under way without a gap from its first step to its last. `go(error, value)` must not throw.
+class Continuation {
+  constructor(go) {
+    this.go = go
+  }
+
+  resolve(value) {
+    this.go(null, value)
+  }
+
+  reject(error) {
+    this.go(error)
+  }
+}
+
 // The reply for an operation's last argument. `isGiven` tells a callback that is undefined from none.
 function replyTo(callback, isGiven, report) {
   if (typeof callback === 'function') return callback
@@ -73,4 +89,4 @@ function throwLater(error) {
   })
 }
 
-module.exports = { Deferred, replyTo, promiseOf, settle, throwLater }
+module.exports = { Continuation, Deferred, replyTo, promiseOf, settle, throwLater }

@@ -7,7 +7,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { fromFailure } = require('./errors.js')
 const native = require('./native.js')
-const { settle } = require('./replies.js')
+const { Deferred, settle } = require('./replies.js')
 const { report, warn } = require('./reports.js')
 
 // Written by the addon: the expiry of the session that `get` returned at once, then the numbers of the
@@ -32,7 +32,7 @@ class Request {
     this.reply = reply
     this.convert = convert
     // A callback runs in the asynchronous context of the call that it was given to.
-    this.scope = typeof reply === 'function' ? new AsyncResource('SessileRequest') : null
+    this.scope = reply instanceof Deferred ? null : new AsyncResource('SessileRequest')
     work.begin()
   }
 

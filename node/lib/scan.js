@@ -29,11 +29,13 @@ async function* entries(page) {
 }
 
 // All living sessions as an array. Each has its `id`, as express-session's own have: not enumerable, so
-// that it is not kept with the session when that is set again.
+// that it is not kept with the session when that is set again. A session with an `id` among its own data
+// keeps that; `entries` tells which is which.
 async function all(page) {
   const sessions = []
   for await (const [id, session] of entries(page)) {
-    sessions.push(Object.defineProperty(session, 'id', { value: id }))
+    if (!Object.hasOwn(session, 'id')) Object.defineProperty(session, 'id', { value: id })
+    sessions.push(session)
   }
   return sessions
 }

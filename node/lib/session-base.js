@@ -2,11 +2,30 @@
 'use strict'
 
 function load() {
+  return require(find()).Store
+}
+
+// Beside this package, or else the application's: a package that is required from a checkout, or through a
+// link, does not see the modules of the application that requires it.
+function find() {
   try {
-    return require('express-session').Store
+    return require.resolve('express-session')
   } catch (cause) {
     if (cause.code !== 'MODULE_NOT_FOUND') throw cause
-    throw new Error('sessile needs express-session; run `npm install express-session`', { cause })
+    return findInApplication(cause)
+  }
+}
+
+function findInApplication(cause) {
+  const paths = [require.main?.path, process.cwd()].filter((path) => path !== undefined)
+  try {
+    return require.resolve('express-session', { paths })
+  } catch {
+    throw new Error(
+      `sessile needs express-session, and there is none at ${[__dirname, ...paths].join(', ')}; ` +
+        "run `npm install express-session` in your application's directory",
+      { cause }
+    )
   }
 }
 

@@ -8,11 +8,11 @@
 
 const { differs, expiryOf, formOf } = require('./cookie.js')
 const { fromFailure, invalidArgument, invalidOption } = require('./errors.js')
-const { fromJson, toJson } = require('./json.js')
+const { fromJson, toJson, unserializable } = require('./json.js')
 const native = require('./native.js')
 const { Opening } = require('./opening.js')
 const { checkOptions, lifetime, toNative } = require('./options.js')
-const { Deferred, promiseOf, replyTo, settle } = require('./replies.js')
+const { Continuation, Deferred, promiseOf, replyTo, settle } = require('./replies.js')
 const { report } = require('./reports.js')
 const {
   acknowledge,
@@ -43,6 +43,10 @@ class SessileStore extends Store {
   // The cookie of each session as it was loaded: a request may change it and nothing else, and then only
   // `touch` is called.
   #loaded = new WeakMap()
+  // Touches that are still reading what they are to change, by id: a write in between outdates the read.
+  // That covers this store object; a write by another one, as in another worker thread, can still fall
+  // between the read and the write. Only a write on condition, in the store itself, could exclude that.
+  #rereads = new Map()
   #report = (error) => report(this, error)
   #page = (after, limit, withPayloads) => this.#readPage(after, limit, withPayloads)
 
@@ -129,6 +133,7 @@ class SessileStore extends Store {
   }
 
   #set(id, json, expiresAt, reply) {
+    this.#outdate(id)
     const number = nextNumber()
     acknowledge(native.set(this.#handle, id, json, expiresAt, number), number, this.#work, reply)
   }
@@ -139,7 +144,7 @@ class SessileStore extends Store {
     let expiresAt
     let error = null
     try {
-      cookie = formOf(session)
+      cookie = this.#changedCookie(session)
       expiresAt = expiryOf(session) || this.#ttlOf(session) || Date.now() + this.#ttlMs
     } catch (thrown) {
       error = thrown
@@ -151,39 +156,66 @@ class SessileStore extends Store {
   }
 
   #touch(id, session, cookie, expiresAt, reply) {
-    const before = cookie === undefined ? undefined : this.#loaded.get(session)
-    if (cookie !== undefined && (before === undefined || differs(before, cookie))) {
-      this.#touchCookie(id, session, cookie, expiresAt, reply)
-    } else {
-      this.#move(id, expiresAt, reply)
+    if (cookie === undefined) this.#move(id, expiresAt, reply)
+    else this.#touchCookie(id, session, cookie, expiresAt, reply)
+  }
+
+  // The session's cookie as JSON, unless it is known to be what the session was loaded with.
+  #changedCookie(session) {
+    try {
+      const cookie = formOf(session)
+      if (cookie === undefined) return undefined
+      const before = this.#loaded.get(session)
+      return before === undefined || differs(before, cookie) ? cookie : undefined
+    } catch (cause) {
+      throw unserializable(cause)
     }
   }
 
   // A touch that may have more to keep than an expiry. The cookie goes into the session as it is stored
   // now, not as this request loaded it: another request may have changed that since.
   #touchCookie(id, session, cookie, expiresAt, reply) {
-    this.#get(id, (error, stored) => {
+    const reread = { isOutdated: false }
+    this.#enterReread(id, reread)
+    const go = (error, stored) => {
+      this.#leaveReread(id, reread)
+      if (error === null && reread.isOutdated) {
+        this.#touchCookie(id, session, cookie, expiresAt, reply)
+        return
+      }
       if (error !== null || stored === undefined) {
         settle(reply, error)
         return
       }
-      const before = stored.cookie
-      const isSame = typeof before === 'object' && before !== null && !differs(before, cookie)
-      this.#loaded.set(session, { ...cookie })
-      if (isSame) {
-        this.#move(id, expiresAt, reply)
-        return
-      }
-      stored.cookie = { ...before, ...cookie }
       let json
       try {
-        json = toJson(stored)
+        json = withCookie(stored, cookie)
+        this.#loaded.set(session, { ...cookie })
       } catch (thrown) {
-        error = thrown
+        settle(reply, thrown)
+        return
       }
-      if (error !== null) settle(reply, error)
+      if (json === null) this.#move(id, expiresAt, reply)
       else this.#set(id, json, expiresAt, reply)
-    })
+    }
+    this.#get(id, new Continuation(go))
+  }
+
+  #enterReread(id, reread) {
+    const others = this.#rereads.get(id)
+    if (others === undefined) this.#rereads.set(id, new Set([reread]))
+    else others.add(reread)
+  }
+
+  #leaveReread(id, reread) {
+    const all = this.#rereads.get(id)
+    all.delete(reread)
+    if (all.size === 0) this.#rereads.delete(id)
+  }
+
+  #outdate(id) {
+    if (this.#rereads.size === 0) return
+    for (const reread of this.#rereads.get(id) ?? []) reread.isOutdated = true
   }
 
   #move(id, expiresAt, reply) {
@@ -199,6 +231,7 @@ class SessileStore extends Store {
   }
 
   #destroy(id, reply) {
+    this.#outdate(id)
     const number = nextNumber()
     acknowledge(native.destroy(this.#handle, id, number), number, this.#work, reply)
   }
@@ -206,6 +239,7 @@ class SessileStore extends Store {
   clear(callback) {
     const reply = replyTo(callback, arguments.length > 0, this.#report)
     this.#run(reply, () => {
+      for (const id of this.#rereads.keys()) this.#outdate(id)
       const number = nextNumber()
       acknowledge(native.clear(this.#handle, number), number, this.#work, reply)
     })
@@ -287,13 +321,18 @@ class SessileStore extends Store {
     const closed = new Deferred()
     this.#opening.close((isOpen) => {
       this.#work.whenIdle(() => {
-        leave(this.#number)
         if (!isOpen) {
+          leave(this.#number)
           closed.resolve()
           return
         }
+        // Left only when all is on the disk: until then an exit of the process has to see to that.
+        const go = (error) => {
+          if (error === null) leave(this.#number)
+          settle(closed, error)
+        }
         const number = nextNumber()
-        expect(native.close(this.#handle, number), number, this.#work, closed)
+        expect(native.close(this.#handle, number), number, this.#work, new Continuation(go))
       })
     })
     return closed.promise
@@ -334,6 +373,18 @@ class SessileStore extends Store {
     }
     return Date.now() + lifetime('ttl(session)', seconds)
   }
+}
+
+// The JSON of the stored session with `cookie` in it, or null where the cookie it has is the same.
+function withCookie(stored, cookie) {
+  const before = stored.cookie
+  try {
+    if (typeof before === 'object' && before !== null && !differs(before, cookie)) return null
+  } catch (cause) {
+    throw unserializable(cause)
+  }
+  stored.cookie = { ...before, ...cookie }
+  return toJson(stored)
 }
 
 function toSession(value, expiresAt) {

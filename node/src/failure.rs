@@ -75,8 +75,36 @@ impl From<Error> for Failure {
             Error::Io { source, .. } | Error::Poisoned { source, .. } => Some(Cause::of(source)),
             _ => None,
         };
-        Self { code: error.code().name(), message: error.to_string(), cause }
+        Self { code: error.code().name(), message: message(&error), cause }
     }
+}
+
+/// The error's sentence, with options by the names that they have in Node. A path in it stays as it is.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Overloaded { .. } => camel_case(&error.to_string()),
+        Error::OptionsConflict { option, .. } => {
+            let text = error.to_string();
+            // What follows the path has the option's name last.
+            match text.rsplit_once(option) {
+                Some((before, after)) => format!("{before}{}{after}", camel_case(option)),
+                None => text,
+            }
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// `dirty_bytes` as `dirtyBytes`.
+fn camel_case(text: &str) -> String {
+    let mut words = text.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
 }
 
 /// A failure of the addon's own dealings with Node.

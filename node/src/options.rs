@@ -33,6 +33,13 @@ pub(crate) struct StoreOptions {
     pub open_timeout_ms: f64,
 }
 
+impl StoreOptions {
+    /// How long to wait for another process, which the addon does and not the store.
+    pub(crate) fn open_timeout(&self) -> Duration {
+        millis(self.open_timeout_ms)
+    }
+}
+
 impl TryFrom<StoreOptions> for Options {
     type Error = Failure;
 
@@ -51,8 +58,7 @@ impl TryFrom<StoreOptions> for Options {
             .base_cache_bytes(whole(given.base_cache_bytes))
             .log_bytes_max(whole(given.log_bytes_max))
             .payload_bytes_max(whole(given.payload_bytes_max))
-            .checkpoint_interval(millis(given.checkpoint_interval_ms))
-            .open_timeout(millis(given.open_timeout_ms)))
+            .checkpoint_interval(millis(given.checkpoint_interval_ms)))
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) struct Port {
     /// numbers of the requests that were acknowledged, of which [`deliver`](Port::batch) gives the count.
     figures: RefCell<Float64Array>,
     pending: Cell<usize>,
+    /// How many of those are no reason for the process to live.
+    idle: Cell<usize>,
+    is_kept: Cell<bool>,
     is_exiting: Cell<bool>,
     has_ended: Cell<bool>,
     slots: RefCell<Vec<Weak<Slot>>>,
@@ -44,6 +47,8 @@ pub(crate) fn port_open(
         queue: Arc::default(),
         figures: RefCell::new(figures),
         pending: Cell::new(0),
+        idle: Cell::new(0),
+        is_kept: Cell::new(false),
         is_exiting: Cell::new(false),
         has_ended: Cell::new(false),
         slots: RefCell::default(),
@@ -68,6 +73,14 @@ pub(crate) fn port_exit<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi
         port.sync();
         Ok(Answer::Done)
     })
+}
+
+/// Says that one more pending request is no reason for the process to live, or one less.
+#[napi]
+pub(crate) fn port_idle(env: &Env, port: &External<Rc<Port>>, is_more: bool) {
+    let idle = port.idle.get();
+    port.idle.set(if is_more { idle + 1 } else { idle.saturating_sub(1) });
+    port.keep_alive(env);
 }
 
 type Arguments = (u32, Results, Notices);
@@ -95,12 +108,17 @@ impl Port {
 
     /// Counts a request whose answer comes later.
     pub(crate) fn pend(&self, env: &Env) -> Answer {
-        let pending = self.pending.get();
-        self.pending.set(pending + 1);
-        if pending == 0 {
-            self.queue.keep_alive(env, true);
-        }
+        self.pending.set(self.pending.get() + 1);
+        self.keep_alive(env);
         Answer::Pending
+    }
+
+    /// Lets the process live or go, as what is pending asks for.
+    fn keep_alive(&self, env: &Env) {
+        let keep = self.pending.get() > self.idle.get();
+        if self.is_kept.replace(keep) != keep {
+            self.queue.keep_alive(env, keep);
+        }
     }
 
     /// Runs `work` on a thread of its own and answers `request` with its outcome.
@@ -126,11 +144,8 @@ impl Port {
     /// Takes what waits, as the arguments of one call.
     fn batch(&self, env: &Env) -> Arguments {
         let Waiting { mut completions, notices } = self.queue.take();
-        let pending = self.pending.get().saturating_sub(completions.len());
-        if pending == 0 && !completions.is_empty() {
-            self.queue.keep_alive(env, false);
-        }
-        self.pending.set(pending);
+        self.pending.set(self.pending.get().saturating_sub(completions.len()));
+        self.keep_alive(env);
         let done = self.write_done(&mut completions);
         (done, Results(completions), Notices(notices))
     }
@@ -166,6 +181,9 @@ impl Port {
     fn end(&self) {
         self.queue.shut();
         self.has_ended.set(true);
+        for slot in self.live() {
+            slot.call_off();
+        }
         let _result = guarded(|| {
             self.sync();
             Ok(())

@@ -30,12 +30,19 @@ impl Drop for Handle {
     /// The garbage collector may have found a store that nobody closed. Letting go of it waits for the disk,
     /// which is no matter for the event loop; at the environment's end there is none any more.
     fn drop(&mut self) {
+        self.slot.call_off();
         if self.slot.opened().is_none() || self.port.has_ended() {
             return;
         }
         let slot = Arc::clone(&self.slot);
         // Where no thread can be had, it happens here.
-        let _result = thread::Builder::new().name("sessile-drop".to_owned()).spawn(move || drop(slot));
+        let _result = thread::Builder::new().name("sessile-drop".to_owned()).spawn(move || {
+            // Before the slot goes, since the process's exit waits for slots that are there and no others.
+            if let Some(store) = slot.opened() {
+                let _result = store.sync();
+            }
+            drop(slot);
+        });
     }
 }
 
@@ -76,8 +83,9 @@ pub(crate) fn store_new(
     options: StoreOptions,
     number: u32,
 ) -> napi::Result<External<Handle>> {
+    let open_timeout = options.open_timeout();
     let options = Options::try_from(options).map_err(|_| napi::Error::from_reason("the durability is unknown"))?;
-    let slot = Arc::new(Slot::new(options, number));
+    let slot = Arc::new(Slot::new(options, open_timeout, number));
     port.add(&slot);
     Ok(External::new(Handle { port: Rc::clone(port), slot }))
 }
@@ -85,7 +93,7 @@ pub(crate) fn store_new(
 /// Opens the store without waiting for another process.
 #[napi]
 pub(crate) fn open_now<'env>(env: &'env Env, handle: &External<Handle>) -> napi::Result<Unknown<'env>> {
-    answer(env, || handle.slot.open(handle.port.queue(), false).map(|()| Answer::Done))
+    answer(env, || handle.slot.open(handle.port.queue()).map(|()| Answer::Done))
 }
 
 /// Opens the store on a thread of its own, waiting for another process as long as the options say.
@@ -93,8 +101,14 @@ pub(crate) fn open_now<'env>(env: &'env Env, handle: &External<Handle>) -> napi:
 pub(crate) fn open_later<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
     answer(env, || {
         let (slot, queue) = (Arc::clone(&handle.slot), Arc::clone(handle.port.queue()));
-        handle.port.spawn(env, request, move || slot.open(&queue, true).map(|()| Outcome::Done))
+        handle.port.spawn(env, request, move || slot.open_waiting(&queue).map(|()| Outcome::Done))
     })
+}
+
+/// Ends the waiting of [`open_later`]; it fails then if another process still has the store.
+#[napi]
+pub(crate) fn open_call_off(handle: &External<Handle>) {
+    handle.slot.call_off();
 }
 
 /// A session's JSON, or null; its expiry is written to the port's figures.

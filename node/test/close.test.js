@@ -40,6 +40,24 @@ describe('close', () => {
     })
   }
 
+  for (const depth of [0, 31, 32, 33]) {
+    test(`waits for a touch that has a cookie to keep, called ${depth} callbacks deep`, async (t) => {
+      const store = openStore(t)
+      await store.set('id', sessionOf())
+      let touched
+      let closed
+      const nest = (left) => {
+        if (left > 0) return store.get('id', () => nest(left - 1))
+        touched = store.touch('id', { cookie: { path: '/other' } })
+        closed = store.close()
+      }
+      nest(depth)
+      // What is over 32 deep goes by the event loop.
+      await new Promise(setImmediate)
+      await Promise.all([touched, closed])
+    })
+  }
+
   test('keeps what was acknowledged', async (t) => {
     const directory = path.join(temporary(t), 'sessions')
     for (const durability of ['fsync', 'write', 'async']) {

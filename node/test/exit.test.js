@@ -135,6 +135,32 @@ describe('what was acknowledged is there after', () => {
     assert.equal(await countIn(t, directory), 100)
   })
 
+  test('process.exit while the store is closing, under async', async (t) => {
+    // So much that the closing is not done by the time the process is gone. Only writes over sessions
+    // that are in memory are acknowledged before the loop goes on, and so before anything is written.
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'async' })
+      const ids = Array.from({ length: 200 }, (_, i) => 'id' + i)
+      const big = 'x'.repeat(100000)
+      Promise.all(ids.map((id) => store.set(id, sessionOf()))).then(() => {
+        const acknowledged = []
+        for (const id of ids) store.set(id, sessionOf({ big }), (error) => error ?? acknowledged.push(id))
+        store.close()
+        say(acknowledged.join())
+        process.exit(0)
+      })
+    `
+    const directory = place(t)
+    for (let round = 0; round < 4; round++) {
+      const each = `${directory}${round}`
+      const { output } = await run(t, work, each)
+      const acknowledged = output.trim().split(',')
+      assert.ok(acknowledged.length > 100, output)
+      const store = openStore(t, { path: each })
+      for (const id of acknowledged) assert.ok((await store.get(id)).big, id)
+    }
+  })
+
   test('a set under async in a listener for the exit itself', async (t) => {
     const directory = place(t)
     const work = `

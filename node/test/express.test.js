@@ -175,3 +175,22 @@ describe('an Express app', () => {
     assert.equal(await store.length(), 50)
   })
 })
+
+test('a session that cannot be saved at the end of a response is an error for the error middleware', async (t) => {
+  const store = openStore(t, { payloadBytesMax: 500 })
+  const events = []
+  store.on('error', (error) => events.push(error))
+  const app = express()
+  app.use(session({ ...SESSION, store }))
+  app.get('/', (request, response) => {
+    request.session.text = 'x'.repeat(1000)
+    response.send('done')
+  })
+  const told = new Promise((resolve) => {
+    app.use((error, _request, response, _next) => resolve([error.code, response.headersSent]))
+  })
+  const visit = (await serve(t, app))()
+  assert.equal((await visit('/')).text, 'done')
+  assert.deepEqual(await told, ['ERR_SESSILE_VALUE_TOO_LARGE', true])
+  assert.deepEqual(events, [])
+})

@@ -2,9 +2,10 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const path = require('node:path')
 const { describe, test } = require('node:test')
-const { start } = require('./support/child.js')
+const { run, start } = require('./support/child.js')
 const { SessileStore, called, openStore, sessionOf, temporary } = require('./support/store.js')
 
 const HOLDER = `
@@ -86,24 +87,60 @@ describe('a store that another process has', () => {
     })
   })
 
-  test('can be closed while it waits, which fails or finishes what waits', async (t) => {
+  test('can be closed while it waits, which fails what waits at once and is no error event', async (t) => {
     const { directory } = await held(t)
-    const store = openStore(t, { path: directory, openTimeout: 0.1 })
-    store.on('error', () => {})
+    const store = openStore(t, { path: directory, openTimeout: 3600 })
+    const events = []
+    store.on('error', (error) => events.push(error.code))
     const read = assert.rejects(store.get('theirs'), { code: 'ERR_SESSILE_LOCKED' })
     await store.close()
     await read
     await assert.rejects(store.get('theirs'), { code: 'ERR_SESSILE_CLOSED' })
+    assert.deepEqual(events, [])
   })
 
-  test('does what waited before close was called, once it can', async (t) => {
+  test('lets the process end at once while nothing waits for it', async (t) => {
+    const { directory } = await held(t)
+    const idle = 'new SessileStore({ path: storePath, openTimeout: 3600 })'
+    const { code, errors } = await run(t, idle, directory)
+    assert.deepEqual({ code, errors }, { code: 0, errors: '' })
+  })
+
+  test('lets a worker thread end at once while nothing waits for it', async (t) => {
+    const { directory } = await held(t)
+    const work = `
+      const code = 'new (require(' + JSON.stringify(process.argv[2]) + ').SessileStore)(' +
+        JSON.stringify({ path: storePath, openTimeout: 3600 }) + ')'
+      new (require('node:worker_threads').Worker)(code, { eval: true }).on('exit', (code) => say('ended ' + code))
+    `
+    const { output } = await run(t, work, directory, path.join(__dirname, '..'))
+    assert.equal(output, 'ended 0\n')
+  })
+
+  test('keeps the process alive while an operation waits for it, and not after', async (t) => {
+    const { directory } = await held(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, openTimeout: 0.2 })
+      store.on('error', () => {})
+      store.get('theirs', (error) => say(error.code))
+    `
+    const { output } = await run(t, work, directory)
+    assert.equal(output, 'ERR_SESSILE_LOCKED\n')
+  })
+
+  test('is tried again after a failure of another kind', async (t) => {
     const { directory, holder } = await held(t)
-    const store = openStore(t, { path: directory, openTimeout: 30 })
-    const read = store.get('theirs')
-    const closed = store.close()
+    const store = openStore(t, { path: directory, openTimeout: 0 })
+    store.on('error', () => {})
+    await assert.rejects(store.get('theirs'), { code: 'ERR_SESSILE_LOCKED' })
     holder.tell('close')
-    assert.equal((await read).by, 'the other process')
-    await closed
+    await holder.ended
+    fs.renameSync(directory, `${directory}.away`)
+    fs.writeFileSync(directory, 'in the way')
+    await assert.rejects(store.get('theirs'), { code: 'ERR_SESSILE_NOT_A_DIRECTORY' })
+    fs.rmSync(directory)
+    fs.renameSync(`${directory}.away`, directory)
+    assert.equal((await store.get('theirs')).by, 'the other process')
   })
 
   test('keeps a session as it was when set was called', async (t) => {

@@ -147,6 +147,14 @@ describe('options of a store that is open already', () => {
     })
   })
 
+  test('the conflict names it as Node does', (t) => {
+    const directory = path.join(temporary(t), 'cache_bytes')
+    openStore(t, { path: directory })
+    assert.throws(() => openStore(t, { path: directory, cacheBytes: 0 }), {
+      message: /cache_bytes is already open in this process with another cacheBytes;/,
+    })
+  })
+
   test('another ttl is none: it belongs to the store object', async (t) => {
     const directory = path.join(temporary(t), 'sessions')
     const long = openStore(t, { path: directory, ttl: 3600 })

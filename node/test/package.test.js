@@ -2,6 +2,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { describe, test } = require('node:test')
@@ -18,6 +19,17 @@ function install(t, leaveOut) {
     if (file === leaveOut) continue
     fs.cpSync(path.join(PACKAGE, file), path.join(directory, file), { recursive: true })
   }
+  return directory
+}
+
+// An application's directory, with express-session as npm would have put it there, and no sessile.
+function applicationIn(t) {
+  const directory = temporary(t)
+  fs.mkdirSync(path.join(directory, 'node_modules'))
+  fs.symlinkSync(
+    path.join(PACKAGE, 'node_modules', 'express-session'),
+    path.join(directory, 'node_modules', 'express-session')
+  )
   return directory
 }
 
@@ -66,11 +78,47 @@ describe('the package', () => {
     assert.match(output, /^ERR_SESSILE_ADDON: .*could not be loaded/)
   })
 
-  test('without express-session says what to install', async (t) => {
+  test('finds the express-session of the application whose main module requires it', async (t) => {
     const directory = install(t)
-    const code = 'try { require(process.argv[1]) } catch (error) { say(error.message) }'
-    const { output } = await run(t, code, directory)
-    assert.match(output, /npm install express-session/)
+    const application = applicationIn(t)
+    const file = path.join(application, 'app.js')
+    fs.writeFileSync(
+      file,
+      `
+        const { SessileStore } = require(${JSON.stringify(directory)})
+        const { Store } = require('express-session')
+        console.log(SessileStore.prototype instanceof Store)
+      `
+    )
+    const { stdout } = spawnSync(process.execPath, [file], { cwd: directory, encoding: 'utf8' })
+    assert.equal(stdout, 'true\n')
+  })
+
+  test('finds the express-session of the application in whose directory the process runs', (t) => {
+    const directory = install(t)
+    const { stdout } = spawnSync(process.execPath, ['-p', `typeof require('${directory}').SessileStore`], {
+      cwd: applicationIn(t),
+      encoding: 'utf8',
+    })
+    assert.equal(stdout, 'function\n')
+  })
+
+  test('prefers the express-session beside it', (t) => {
+    const directory = install(t)
+    const application = applicationIn(t)
+    const beside = path.join(path.dirname(directory), 'express-session')
+    fs.mkdirSync(beside)
+    fs.writeFileSync(path.join(beside, 'index.js'), 'exports.Store = class Beside {}')
+    const code = `Object.getPrototypeOf(require('${directory}').SessileStore).name`
+    const { stdout } = spawnSync(process.execPath, ['-p', code], { cwd: application, encoding: 'utf8' })
+    assert.equal(stdout, 'Beside\n')
+  })
+
+  test('without express-session says what to install', (t) => {
+    const directory = install(t)
+    const code = `try { require('${directory}') } catch (error) { error.message }`
+    const { stdout } = spawnSync(process.execPath, ['-p', code], { cwd: directory, encoding: 'utf8' })
+    assert.match(stdout, /needs express-session.*npm install express-session/)
   })
 
   test('runs nothing when it is installed', () => {

@@ -48,6 +48,19 @@ describe('a walk', () => {
     assert.equal((await store.all()).length, COUNT)
   })
 
+  test('into an array leaves a session that has an id of its own as it is', async (t) => {
+    const store = openStore(t)
+    await store.set('one', sessionOf({ id: 42 }))
+    await store.set('two', sessionOf())
+    const all = await store.all()
+    assert.deepEqual(new Set(all.map(({ id }) => id)), new Set([42, 'two']))
+    const found = await store.get('one')
+    assert.deepEqual(
+      all.find(({ id }) => id === 42),
+      found
+    )
+  })
+
   test('leaves out what has expired', async (t) => {
     const store = openStore(t)
     await store.set('past', sessionOf({}, -1))

@@ -68,11 +68,79 @@ describe('a touch', () => {
     assert.equal(await store.get('id'), undefined)
   })
 
+  // The read is answered on a thread, and the answer handed over once the loop is free.
+  const inBetween = {
+    destroy: [(store) => store.destroy('id'), (found) => assert.equal(found, undefined)],
+    clear: [(store) => store.clear(), (found) => assert.equal(found, undefined)],
+    set: [
+      (store) => store.set('id', sessionOf({ views: 2 }, HOUR)),
+      (found) => {
+        assert.equal(found.views, 2)
+        assert.equal(found.cookie.originalMaxAge, 2 * HOUR)
+      },
+    ],
+  }
+  for (const [name, [write, check]] of Object.entries(inBetween)) {
+    test(`with another cookie does not undo a ${name} that comes while it reads from the disk`, async (t) => {
+      const store = openStore(t, { cacheBytes: 0 })
+      await store.set('id', sessionOf({ views: 1 }, HOUR))
+      await store.flush()
+      const touched = store.touch('id', sessionOf({ views: 1 }, 2 * HOUR))
+      const until = performance.now() + 50
+      while (performance.now() < until);
+      await Promise.all([touched, write(store)])
+      check(await store.get('id'))
+    })
+  }
+
   test('without a cookie extends by the ttl', async (t) => {
     const store = openStore(t, { ttl: 60 })
     await Promise.all([store.set('id', sessionOf({ user: 'ada' }, SHORT)), store.touch('id', {})])
     await new Promise((resolve) => setTimeout(resolve, SHORT + 5))
     assert.equal((await store.get('id')).user, 'ada')
+  })
+})
+
+describe('a touch with a cookie that is no JSON', () => {
+  const circular = {}
+  circular.self = circular
+  const thrower = {
+    toJSON: () => {
+      throw new Error('not today')
+    },
+  }
+  const cookies = {
+    'that refers to itself': { path: '/', domain: circular },
+    'with a big number': { path: '/', domain: 10n },
+    'with a value that throws': { path: '/', domain: thrower },
+    'that throws': thrower,
+  }
+  for (const [name, cookie] of Object.entries(cookies)) {
+    for (const cacheBytes of [0, 1024 * 1024]) {
+      test(`${name} fails once, by callback and by promise, with ${cacheBytes} bytes of cache`, async (t) => {
+        const store = openStore(t, { cacheBytes })
+        await store.set('id', { cookie: { path: '/', domain: 'example.com' }, views: 1 })
+        await store.flush()
+        const errors = []
+        assert.equal(
+          store.touch('id', { cookie }, (error) => errors.push(error.code)),
+          undefined
+        )
+        await assert.rejects(store.touch('id', { cookie }), { code: 'ERR_SESSILE_UNSERIALIZABLE' })
+        const loaded = await load(store, 'id')
+        loaded.cookie = cookie
+        await assert.rejects(store.touch('id', loaded), { code: 'ERR_SESSILE_UNSERIALIZABLE' })
+        assert.deepEqual(errors, ['ERR_SESSILE_UNSERIALIZABLE'])
+        assert.equal((await store.get('id')).views, 1)
+      })
+    }
+  }
+
+  test('whose toJSON gives nothing moves the expiry', async (t) => {
+    const store = openStore(t)
+    await store.set('id', sessionOf({ views: 1 }, HOUR))
+    await store.touch('id', { cookie: { toJSON: () => null } })
+    assert.equal((await store.get('id')).views, 1)
   })
 })
 

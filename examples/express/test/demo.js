@@ -76,11 +76,11 @@ exports.Visitor = class Visitor {
   }
 
   /** The response as soon as its headers are there; the rest of it may still be on its way. */
-  async request(method, path, form) {
+  async request(method, path, form, headers = {}) {
     const response = await fetch(new URL(path, this.url), {
       method,
       redirect: 'manual',
-      headers: this.cookie === null ? {} : { cookie: this.cookie },
+      headers: this.cookie === null ? headers : { ...headers, cookie: this.cookie },
       body: form && new URLSearchParams(form),
     })
     for (const line of response.headers.getSetCookie()) {

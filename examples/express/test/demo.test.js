@@ -79,6 +79,35 @@ test('a logout sticks, also after kill -9', LIMIT, async (t) => {
   assert.equal(viewsOn((await new Visitor(again.url, cookie).home()).text), null)
 })
 
+test('a form on a page from elsewhere neither logs in nor out', LIMIT, async (t) => {
+  const { url } = await startDemo(t, sessionsDirFor(t))
+  const ada = new Visitor(url)
+  await ada.logIn('Ada')
+  for (const from of ['cross-site', 'same-site']) {
+    for (const [path, form] of [
+      ['/login', { name: 'Mallory' }],
+      ['/logout', {}],
+      ['/cart/add', { item: 'mussel' }],
+    ]) {
+      const response = await ada.request('POST', path, form, { 'sec-fetch-site': from })
+      assert.equal(response.status, 403, `${path} ${from}`)
+      assert.deepEqual(response.headers.getSetCookie(), [])
+      await response.arrayBuffer()
+    }
+  }
+  const page = await ada.home()
+  assert.match(page.text, /Hello, Ada</)
+  assert.deepEqual(cartOn(page.text), {})
+
+  for (const from of ['same-origin', 'none']) {
+    const response = await ada.request('POST', '/cart/add', { item: 'mussel' }, { 'sec-fetch-site': from })
+    assert.equal(response.status, 303)
+    await response.arrayBuffer()
+  }
+  const link = await ada.request('GET', '/', undefined, { 'sec-fetch-site': 'cross-site' })
+  assert.deepEqual(cartOn(await link.text()), { 'Blue mussel': 2 })
+})
+
 test('a name is shown as text, whatever it contains', LIMIT, async (t) => {
   const { url } = await startDemo(t, sessionsDirFor(t))
   const ada = new Visitor(url)
