@@ -65,6 +65,7 @@ fn run_committer(engine: &Engine) {
 }
 
 fn run_maintenance(engine: &Engine) {
+    lower_priority();
     loop {
         match engine.step_maintenance() {
             maintenance::Next::Again => {}
@@ -86,6 +87,20 @@ fn run_maintenance(engine: &Engine) {
         }
     }
 }
+
+/// Has this thread run behind the application's and the committer's where there are too few cores for all.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    const NICE: i32 = 10;
+    // On Linux a thread has a priority of its own, set by its id.
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!(%error, "maintenance runs at the priority of the other threads");
+    }
+}
+
+/// Elsewhere the priority belongs to the process.
+#[cfg(not(target_os = "linux"))]
+const fn lower_priority() {}
 
 fn run_reader(engine: &Engine) {
     while let Ok(job) = engine.jobs.1.recv() {
