@@ -20,7 +20,7 @@ help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
 	@echo "make test       everything: style, Rust tests, Node tests, the demo driven over HTTP"
 	@echo "make build      release build; afterwards require('<checkout>/node') works"
-	@echo "make bench      the engine's figures, some minutes, on an otherwise idle machine"
+	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
@@ -59,9 +59,11 @@ test-demo: build node/node_modules/.package-lock.json examples/express/node_modu
 kill-test:
 	KILL_ROUNDS=$(KILL_ROUNDS) $(CARGO) test --locked --release -p sessile-tests --test real_kill -- --nocapture
 
-bench:
+bench: build node/node_modules/.package-lock.json
 	$(CARGO) build --locked --release -p sessile-benches
 	$(TARGET)/release/engine
+	$(NODE) benches/node/store.js
+	$(NODE) benches/node/http.js
 
 deny:
 	$(CARGO) deny check

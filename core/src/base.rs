@@ -17,9 +17,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::lock::RwLock;
+use crate::lock::{Mutex, RwLock};
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
 
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
@@ -60,6 +60,10 @@ pub(crate) struct Base {
     database: RwLock<Option<Database>>,
     /// redb panicked over damaged pages since it was opened.
     panicked: AtomicBool,
+    /// Held while the database is opened or let go of, which two at once must not do. `true`: it stays closed.
+    ended: Mutex<bool>,
+    /// How often the database was opened.
+    opened: AtomicU64,
 }
 
 impl fmt::Debug for Base {
@@ -157,11 +161,30 @@ impl Base {
             cache_bytes,
             database: RwLock::new(None),
             panicked: AtomicBool::new(false),
+            ended: Mutex::new(false),
+            opened: AtomicU64::new(0),
         }
     }
 
     /// Drops the database, if it is open, and opens it again.
     pub(crate) fn reopen(&self) -> Result<()> {
+        self.reopen_after(self.opened())
+    }
+
+    fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// Opens the database again, unless somebody has done so since it had been opened `opened` times.
+    fn reopen_after(&self, opened: u64) -> Result<()> {
+        let ended = self.ended.lock();
+        if *ended {
+            let path = self.path.parent().unwrap_or(&self.path).to_owned();
+            return Err(Error::Closed { path });
+        }
+        if self.opened() != opened {
+            return Ok(());
+        }
         self.close();
         let file = self.storage.open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
         if file.len().map_err(|error| Error::io("read", &self.path, error))? == 0 {
@@ -180,7 +203,15 @@ impl Base {
             Ok(Err(error)) => return Err(self.failed("open", redb::Error::from(error)).0),
             Err(_) => return Err(self.corrupted("its pages contradict each other")),
         });
+        self.opened.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// Lets go of the file for good: the store's lock is about to be, and another process may open it.
+    pub(crate) fn end(&self) {
+        let mut ended = self.ended.lock();
+        *ended = true;
+        self.close();
     }
 
     /// Lets go of the file.
@@ -222,9 +253,10 @@ impl Base {
                 None => Err((self.corrupted("it could not be opened again after a failure"), true)),
             }
         };
+        let opened = self.opened();
         match once() {
             Err((_, true)) => {
-                self.reopen()?;
+                self.reopen_after(opened)?;
                 once().map_err(|(error, _)| error)
             }
             result => result.map_err(|(error, _)| error),

@@ -66,7 +66,16 @@ impl Checkpoint {
             return Err(error);
         }
         checkpoint.changes.retain(|change| change.changed > cleared || change.changed == 0);
-        checkpoint.changes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        // An id can stand in a shard's list twice, and its session change between the two captures: the sort
+        // keeps their order, and the last one counts.
+        checkpoint.changes.sort_by(|one, other| one.id.cmp(&other.id));
+        checkpoint.changes.dedup_by(|later, earlier| {
+            let is_same = later.id == earlier.id;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
         let highest = checkpoint.changes.iter().map(|change| change.changed).max().unwrap_or_default();
         checkpoint.durable_first = checkpoint.durable_first.max(highest);
         Ok(checkpoint)

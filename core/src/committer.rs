@@ -103,7 +103,7 @@ impl Committer {
         if closing || overdue || self.sequencer.is_pressing(self.writer.durable()) {
             let drained = self.sequencer.drain(std::mem::take(&mut self.emptied));
             sync |= drained.urgency == Urgency::Durable || drained.sync_through > self.writer.durable();
-            match self.write(drained, now_millis) {
+            match self.write(drained, now_millis, closing) {
                 Ok(()) => self.health.room_again(),
                 Err(AppendError::Broken(error)) => return self.fail(error),
                 Err(AppendError::Full) => return self.wait_for_room(self.health.checkpoint_failure(), closing),
@@ -126,13 +126,16 @@ impl Committer {
     }
 
     /// Writes what was drained, in frames.
-    fn write(&mut self, mut drained: Drained, now_millis: u64) -> Result<(), AppendError> {
+    fn write(&mut self, mut drained: Drained, now_millis: u64, closing: bool) -> Result<(), AppendError> {
         let total = drained.operations.len();
         let mut done = 0;
         while done < total {
             let first = drained.first + to_u64(done);
-            let space_for =
-                if first <= drained.checkpoint_through { SpaceFor::Checkpoint } else { SpaceFor::Operations };
+            let space_for = if closing || first <= drained.checkpoint_through {
+                SpaceFor::Checkpoint
+            } else {
+                SpaceFor::Operations
+            };
             let rest = drained.operations.get(done..).unwrap_or_default();
             let written = match fill_frame(&mut self.frame, rest) {
                 Ok(count) => {
@@ -222,7 +225,9 @@ impl Committer {
     fn wait(&self, now_millis: u64) -> Option<Duration> {
         let lazy = self.sequencer.queued_since().map(|since| since + LAZY_MILLIS);
         let unsynced = self.unsynced_since.map(|since| since + UNSYNCED_MILLIS);
-        let idle = (!self.marked).then_some(self.active_at + IDLE_MILLIS);
+        // What is not synced yet cannot be marked yet.
+        let is_synced = self.writer.durable() == self.writer.written();
+        let idle = (!self.marked && is_synced).then_some(self.active_at + IDLE_MILLIS);
         let next = [lazy, unsynced, idle].into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(now_millis).max(1)))
     }

@@ -297,7 +297,7 @@ impl Engine {
         {
             drop(thread.join());
         }
-        self.base.close();
+        self.base.end();
         *self.lock.lock() = None;
         flushed.and(unwritten)
     }

@@ -224,7 +224,9 @@ impl Progress {
 
     /// The log failed: nothing that is not durable will be acknowledged.
     pub(crate) fn fail(&self, error: Error) {
-        self.change(|state| state.failure = Some(error));
+        self.change(|state| {
+            state.failure.get_or_insert(error);
+        });
     }
 
     /// There is no room: operations up to `number` that wait now are not acknowledged.

@@ -178,6 +178,10 @@ impl Table {
             Ok(Some(stored)) => stored,
         };
         let mut shard = self.lock(&due.id);
+        if stored.version <= self.cleared() {
+            // A clear came since the entry was read, and began the count anew.
+            return Verdict::Skip;
+        }
         let changed = match shard.entries.get_mut(&due.id) {
             Some(entry) if entry.is_dirty() || !entry.is_resolved() => return Verdict::Skip,
             Some(entry) => {

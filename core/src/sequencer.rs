@@ -16,6 +16,9 @@ use crate::numbers::to_u64;
 use crate::session::{Payload, SessionId};
 use crate::time::Timestamp;
 
+/// How long an operation that nobody waits for may stay in the queue.
+const LAZY: Duration = Duration::from_millis(10);
+
 /// An operation on its way to the log.
 #[derive(Debug)]
 pub(crate) enum Queued {
@@ -230,6 +233,8 @@ impl Sequencer {
                 // Lazy operations set a deadline of their own, so their arrival has to be noticed too.
                 let lazy = queue.since_millis.is_some();
                 queue.sleep = if lazy { Sleep::UntilUrgent } else { Sleep::UntilAny };
+                // They may have come since the timeout was computed.
+                let timeout = if lazy { timeout.min(LAZY) } else { timeout };
                 queue = self.work.wait_for(queue, timeout);
             }
             None if queue.operations.is_empty() => {

@@ -157,7 +157,25 @@ impl Shard {
         if let Some(entry) = self.entries.remove(id) {
             budget.adjust(entry.charge(id), Charge::default());
             self.unresolved.remove(id);
+            self.tidy_ring();
         }
+    }
+
+    /// Takes out of the ring what has gone, once that is the most of it: while the cache is below its budget,
+    /// nothing else does.
+    fn tidy_ring(&mut self) {
+        let Self { ring, entries, .. } = self;
+        if ring.len() <= 2 * entries.len() + 64 {
+            return;
+        }
+        // An id that was removed and made again may stand there twice: only the first place is kept.
+        ring.retain(|id| entries.get_mut(id).is_some_and(|entry| std::mem::take(&mut entry.ringed)));
+        for id in ring.iter() {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.ringed = true;
+            }
+        }
+        ring.shrink_to(2 * ring.len());
     }
 
     /// Drops unchanged sessions that were not read lately while the cache is over its budget.

@@ -51,7 +51,11 @@ fn spawn(engine: &Arc<Engine>, name: &str, run: fn(&Engine)) -> io::Result<()> {
 fn run_committer(engine: &Engine) {
     loop {
         match engine.step_committer() {
-            committer::Next::Finished => return,
+            committer::Next::Finished => {
+                // Whoever comes now comes too late: nothing is written any more.
+                engine.progress.fail(engine.closed_error());
+                return;
+            }
             committer::Next::WaitForRoom(span) => engine.sequencer.pause(span),
             committer::Next::Wait(span) => {
                 if let Some(delay) = engine.delay() {

@@ -41,6 +41,7 @@ impl Base {
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupted`]: it may have happened all the same; commit
     /// the batch again. The base is open again, if that was possible.
     pub(crate) fn commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
+        let opened = self.opened();
         let result = {
             let guard = self.database.read();
             match guard.as_ref() {
@@ -49,7 +50,7 @@ impl Base {
             }
         };
         result.map_err(|(error, latched)| {
-            if latched && let Err(error) = self.reopen() {
+            if latched && let Err(error) = self.reopen_after(opened) {
                 tracing::warn!(%error, "the base could not be opened again after a failed commit");
             }
             error
