@@ -224,7 +224,9 @@ impl Log {
         let needed = (SEGMENT_HEADER_BYTES + frame_bytes + CONTINUED_BYTES).next_multiple_of(SEGMENT_HEADER_BYTES);
         let limit = match space_for {
             SpaceFor::Operations => self.used_max(),
-            SpaceFor::Checkpoint => self.bytes_max,
+            // Beyond the bound only where large payloads came together: a checkpoint that waits for what does
+            // not fit would wait for ever, and it is the checkpoint that makes room.
+            SpaceFor::Checkpoint => self.bytes_max.max(self.usage().bytes + needed.max(self.segment_bytes)),
             SpaceFor::Recovery => {
                 // Of another size than the others, so that no sparse file is ever used again.
                 let mut bytes = needed.max(self.segment_bytes - SEGMENT_HEADER_BYTES);

@@ -141,7 +141,7 @@ pub(crate) fn open(
         meta.cleared,
     );
     let mut failure = None;
-    let replayed = replay(storage.as_ref(), &log_directory, &meta, salvage, &mut |number, operation| {
+    let mut replayed = replay(storage.as_ref(), &log_directory, &meta, salvage, &mut |number, operation| {
         if let Err(error) = table.replay(number, operation) {
             failure.get_or_insert(error);
         }
@@ -156,6 +156,7 @@ pub(crate) fn open(
     dropped.extend(replayed.dropped.iter().cloned());
 
     sync_names(storage.as_ref(), &path)?;
+    remove_aborted(storage.as_ref(), &base, &meta, &mut replayed)?;
     let (log, writer, meta) = begin_run(&storage, &log_directory, &options, &table, &base, &meta, &replayed)?;
     let last = meta.first_number - 1;
     sequencer.begin(meta.first_number);
@@ -284,6 +285,22 @@ fn last_run(storage: &dyn Storage, log_directory: &Path) -> Result<u64> {
         }
     }
     Ok(last)
+}
+
+/// Removes what openings that failed have left: without this each try for lack of room would take more.
+///
+/// That the base names another run was only read, so it is made durable once more before they go.
+fn remove_aborted(storage: &dyn Storage, base: &Base, meta: &Meta, replayed: &mut Replayed) -> Result<()> {
+    let is_aborted = |segment: &mut Segment| segment.header.run > meta.run;
+    let aborted: Vec<Segment> = replayed.segments.extract_if(.., is_aborted).collect();
+    if aborted.is_empty() {
+        return Ok(());
+    }
+    base.commit(&Batch { meta: Some(*meta), ..Batch::default() })?;
+    for segment in aborted {
+        storage.remove_file(&segment.path).map_err(|error| Error::io("remove", &segment.path, error))?;
+    }
+    Ok(())
 }
 
 /// Starts a new run of the log with what was replayed, and has the base name it.

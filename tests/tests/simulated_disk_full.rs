@@ -103,3 +103,25 @@ fn a_new_store_without_room_can_be_made_later() {
         assert!(world.has("a"));
     }
 }
+
+#[test]
+fn openings_that_fail_for_lack_of_room_do_not_pile_up() {
+    let mut world = World::small();
+    for number in 0..16 {
+        world.set(&format!("{number}"), 90_000, HOUR);
+        world.commit();
+    }
+    world.kill();
+    let mut used = Vec::new();
+    for _ in 0..4 {
+        world.disk.set_capacity(Some(world.disk.used_bytes() + 600_000));
+        let refused = world.open_unchecked();
+        assert!(matches!(refused, Err(Error::DiskFull { .. })), "{refused:?}");
+        used.push(world.disk.used_bytes());
+    }
+    assert!(used[3] <= used[0], "each failed opening leaves more behind: {used:?}");
+    world.disk.set_capacity(None);
+    world.open_unchecked().unwrap();
+    world.settle();
+    assert_eq!(world.store().len().unwrap(), 16);
+}
