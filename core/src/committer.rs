@@ -18,13 +18,11 @@ use crate::health::Health;
 use crate::log::{AppendError, FrameContent, LogWriter, SpaceFor};
 use crate::numbers::{to_u32, to_u64};
 use crate::progress::Progress;
-use crate::sequencer::{Drained, Queued, Sequencer, Urgency};
+use crate::sequencer::{Drained, LAZY_MILLIS, Queued, Sequencer, Urgency};
 use crate::stats::Counters;
 
 /// A batch larger than this is written in several frames.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// How long an operation that nobody waits for may stay out of the log.
-const LAZY_MILLIS: u64 = 10;
 /// How long what is written may stay unsynced.
 const UNSYNCED_MILLIS: u64 = 1000;
 /// After this long without work the log says that its last frame was durable.

@@ -2,8 +2,8 @@
 //!
 //! - A segment is synced before anything in its successor is written, and its last frame names the
 //!   successor: a segment that goes missing is noticed.
-//! - All files together stay within `log_bytes_max`. The last three eighths are kept for what a checkpoint
-//!   waits for, so that a full log can always be emptied.
+//! - Operations as they come fill at most five eighths of `log_bytes_max`. The rest is kept for what a
+//!   checkpoint waits for, and exceeded rather than have it wait for ever: a full log can always be emptied.
 //! - The committer writes; anyone may prepare segments ahead of it or release those a checkpoint covered.
 
 use std::collections::VecDeque;

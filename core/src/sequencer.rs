@@ -17,7 +17,7 @@ use crate::session::{Payload, SessionId};
 use crate::time::Timestamp;
 
 /// How long an operation that nobody waits for may stay in the queue.
-const LAZY: Duration = Duration::from_millis(10);
+pub(crate) const LAZY_MILLIS: u64 = 10;
 
 /// An operation on its way to the log.
 #[derive(Debug)]
@@ -234,7 +234,7 @@ impl Sequencer {
                 let lazy = queue.since_millis.is_some();
                 queue.sleep = if lazy { Sleep::UntilUrgent } else { Sleep::UntilAny };
                 // They may have come since the timeout was computed.
-                let timeout = if lazy { timeout.min(LAZY) } else { timeout };
+                let timeout = if lazy { timeout.min(Duration::from_millis(LAZY_MILLIS)) } else { timeout };
                 queue = self.work.wait_for(queue, timeout);
             }
             None if queue.operations.is_empty() => {
