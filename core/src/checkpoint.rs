@@ -5,6 +5,10 @@
 //! captured, and only then commits: big, sorted by id, in chunks of which only the last says "covered
 //! through P". Replaying what a chunk has already brought into the base does no harm, since the log still
 //! has everything from P on.
+//!
+//! Where most of what changed has changed again since, P is the end of the log's older half, and only what
+//! that half alone has is captured: sessions in constant use cost the base nothing. The other half has to be
+//! durable, too, before P is.
 
 use crate::base::{Base, Batch, Committed};
 use crate::codec::Meta;
@@ -12,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::lookup::look_up_now;
 use crate::progress::Need;
 use crate::sequencer::Sequencer;
-use crate::sweep::Change;
+use crate::sweep::{Change, Through};
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -33,13 +37,22 @@ pub(crate) struct Checkpoint {
 const CHUNK_BYTES: u64 = 32 * 1024 * 1024;
 
 impl Checkpoint {
-    /// Fixes P and captures what changed.
+    /// Fixes P and captures what changed and is not in the log behind P.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Corrupted`]: the base could not be asked about a session that was written
     /// without being in memory. Nothing is lost; the next checkpoint tries again.
-    pub(crate) fn begin(table: &Table, base: &Base, sequencer: &Sequencer, now: Timestamp) -> Result<Self> {
-        let covered = sequencer.last();
+    pub(crate) fn begin(
+        table: &Table,
+        base: &Base,
+        sequencer: &Sequencer,
+        through: Through,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let covered = match through {
+            Through::Everything => sequencer.last(),
+            Through::OlderHalf(number) => number,
+        };
         let mut changes = Vec::new();
         let mut failure = None;
         for ids in table.begin_sweep() {
@@ -47,11 +60,11 @@ impl Checkpoint {
                 table.not_captured(&ids);
                 continue;
             }
-            let unresolved = table.capture(&ids, &mut changes);
+            let unresolved = table.capture(&ids, through, &mut changes);
             for id in &unresolved {
                 look_up_now(table, base, id, now, Need::Durable);
             }
-            let still_unresolved = table.capture(&unresolved, &mut changes);
+            let still_unresolved = table.capture(&unresolved, through, &mut changes);
             if let Some(id) = still_unresolved.first() {
                 let what = "a session could not be looked up for a checkpoint".to_owned();
                 failure = base.get(id).err().or(Some(Error::Internal { what }));
@@ -76,7 +89,11 @@ impl Checkpoint {
             }
             is_same
         });
-        let highest = checkpoint.changes.iter().map(|change| change.changed).max().unwrap_or_default();
+        let highest = match through {
+            Through::Everything => checkpoint.changes.iter().map(|change| change.changed).max().unwrap_or_default(),
+            // What was left alone is in the log only.
+            Through::OlderHalf(_) => sequencer.last(),
+        };
         checkpoint.durable_first = checkpoint.durable_first.max(highest);
         Ok(checkpoint)
     }

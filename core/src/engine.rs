@@ -71,7 +71,7 @@ const DELAY_AT_FULL: Duration = Duration::from_millis(20);
 /// The longest delay of a batch.
 const DELAY_MAX: Duration = Duration::from_millis(100);
 /// A checkpoint begins at this share, in percent.
-const CHECKPOINT_FROM_PERCENT: u64 = 50;
+pub(crate) const CHECKPOINT_FROM_PERCENT: u64 = 50;
 
 impl Engine {
     pub(crate) fn closed_error(&self) -> Error {
@@ -135,10 +135,14 @@ impl Engine {
     /// How full the log or the dirty budget is, whichever is fuller, in percent.
     fn pressure_percent(&self) -> u64 {
         let usage = self.log.usage();
-        let dirty = self.table.budget.pinned() + self.sequencer.queued_bytes();
         let of_log = usage.used * 100 / usage.used_max.max(1);
-        let of_budget = dirty * 100 / self.options.dirty_bytes.max(1);
-        of_log.max(of_budget)
+        of_log.max(self.dirty_percent())
+    }
+
+    /// How full the budget of changed sessions is, in percent.
+    pub(crate) fn dirty_percent(&self) -> u64 {
+        let dirty = self.table.budget.pinned() + self.sequencer.queued_bytes();
+        dirty * 100 / self.options.dirty_bytes.max(1)
     }
 
     /// Whether it is time for a checkpoint, whatever its age.

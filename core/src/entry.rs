@@ -44,7 +44,8 @@ pub(crate) struct Live {
     pub(crate) payload: Option<Payload>,
     /// Known, or to be inherited from what the base has.
     pub(crate) created: Created,
-    /// The expiry that a replayed touch gave the base's session before this one was set.
+    /// The expiry that a replayed touch gave the base's session before this one was set, if the log says of
+    /// this one that it inherits.
     pub(crate) touched_before: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
     pub(crate) version: u64,
@@ -112,6 +113,19 @@ impl Entry {
             Dirty::Expiry => Charge { cached: payload, pinned: entry },
             Dirty::Whole => Charge { cached: 0, pinned: entry + payload },
         }
+    }
+
+    /// Whether replaying the log behind `number` gives all of the entry again, whatever is in the base: its
+    /// last operation stands there, and says everything.
+    pub(crate) fn is_replayed_after(&self, number: u64) -> bool {
+        let last_whole = match (&self.content, self.dirty) {
+            // What it inherits may hang on a touch before.
+            (Content::Live(live), Dirty::Whole) if live.touched_before.is_some() => 0,
+            // A touch behind it is there as well, or was not acknowledged.
+            (Content::Live(live), Dirty::Whole) => live.version,
+            (Content::Live(_) | Content::Touched { .. } | Content::Gone, _) => self.changed,
+        };
+        last_whole > number
     }
 
     /// The session, if all of it is known.

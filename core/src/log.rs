@@ -122,6 +122,19 @@ impl Log {
         needed.map_or(space.active_number, |sealed| sealed.segment.header.number)
     }
 
+    /// The last number of the log's older half, as far as that consists of full segments.
+    pub(crate) fn older_half(&self) -> Option<u64> {
+        let space = self.space.lock();
+        let sealed: u64 = space.sealed.iter().map(|sealed| sealed.segment.bytes).sum();
+        let half = (sealed + space.active_used) / 2;
+        let mut bytes = 0;
+        let older = space.sealed.iter().take_while(|sealed| {
+            bytes += sealed.segment.bytes;
+            bytes <= half
+        });
+        older.last().map(|sealed| sealed.last)
+    }
+
     /// Whether the committer would find no segment ready.
     pub(crate) fn wants_segment(&self) -> bool {
         let space = self.space.lock();

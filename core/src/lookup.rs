@@ -128,7 +128,6 @@ impl Table {
                     entry.base = in_base;
                     if let Content::Live(live) = &mut entry.content {
                         live.created = Created::At(live.created_at(found).as_millis());
-                        live.touched_before = None;
                     }
                 });
                 self.living.fetch_add(counted - in_base_count, Ordering::Relaxed);

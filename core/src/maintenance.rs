@@ -11,16 +11,19 @@ use crate::lock::{Condvar, Mutex};
 
 use crate::checkpoint::Checkpoint;
 use crate::codec::Meta;
-use crate::engine::Engine;
+use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::reaper::Reaper;
+use crate::sweep::Through;
 use crate::time::{Timestamp, millis};
 
 /// Clocks are compared at least this often.
 const CHECK_INTERVAL_MILLIS: u64 = 30_000;
 /// How long to wait after a failure before trying again.
 const RETRY_MILLIS: u64 = 1000;
+/// The older half of the log is covered alone where of a hundred changed sessions this many are in the other.
+const REPLAYED_FROM_PERCENT: usize = 60;
 /// Sessions that cannot be reaped yet are looked at again after this long.
 const RECHECK_MILLIS: u64 = 20;
 
@@ -234,11 +237,28 @@ impl Maintenance {
         engine.checkpoint_presses() || now_millis >= self.last_checkpoint_millis + interval
     }
 
+    /// All of the log, unless it is only full and its newer half says again most of what the older one says.
+    fn through(&self, engine: &Engine, now_millis: u64, asked: bool) -> Through {
+        let is_aged = now_millis >= self.last_checkpoint_millis + millis(engine.options.checkpoint_interval);
+        if asked || is_aged || engine.table.clear_pending() || engine.dirty_percent() >= CHECKPOINT_FROM_PERCENT {
+            return Through::Everything;
+        }
+        let older_half = engine.log.older_half().filter(|last| *last > self.meta.covered);
+        let worthwhile = |last: &u64| engine.table.percent_replayed_after(*last) >= REPLAYED_FROM_PERCENT;
+        older_half.filter(worthwhile).map_or(Through::Everything, Through::OlderHalf)
+    }
+
     fn begin(&mut self, engine: &Engine, now_millis: u64) -> Next {
-        let ticket = engine.doorbell.requests.lock().checkpoint.asked;
+        let (ticket, answered) = {
+            let requests = engine.doorbell.requests.lock();
+            (requests.checkpoint.asked, requests.checkpoint.answered)
+        };
         let started = Instant::now();
-        self.last_checkpoint_millis = now_millis;
-        match Checkpoint::begin(&engine.table, &engine.base, &engine.sequencer, engine.time.now()) {
+        let through = self.through(engine, now_millis, ticket > answered);
+        if through == Through::Everything {
+            self.last_checkpoint_millis = now_millis;
+        }
+        match Checkpoint::begin(&engine.table, &engine.base, &engine.sequencer, through, engine.time.now()) {
             Ok(checkpoint) => {
                 let durable_first = checkpoint.durable_first;
                 engine.sequencer.sync_through(durable_first, true);

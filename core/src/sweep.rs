@@ -1,7 +1,8 @@
 //! What a checkpoint takes from the table, and what it tells the table afterwards.
 //!
 //! A change is captured with the number of the operation it shows. Its entry turns clean, or its tombstone
-//! goes, only after the commit returned and only if that is still its last operation.
+//! goes, only after the commit returned and only if that is still its last operation. A checkpoint of the
+//! log's older half leaves alone what the other half gives again.
 
 use crate::base::Committed;
 use crate::codec::Created;
@@ -59,10 +60,36 @@ impl Change {
     }
 }
 
+/// How much of the log a checkpoint is to cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// All there is.
+    Everything,
+    /// Operations up to this number, the last one of the log's older half.
+    OlderHalf(u64),
+}
+
+/// How many entries of each shard are looked at to tell how many there are of a kind.
+const SAMPLE: usize = 16;
+
 /// How many entries are looked at while a shard's lock is held.
 const ENTRIES_PER_LOCK: usize = 64;
 
 impl Table {
+    /// About how many of a hundred dirty entries the log behind `number` gives again.
+    pub(crate) fn percent_replayed_after(&self, number: u64) -> usize {
+        let (mut replayed, mut all) = (0, 0);
+        for shard in self.shards() {
+            let shard = shard.lock();
+            for id in shard.dirty.iter().step_by(shard.dirty.len() / SAMPLE + 1) {
+                let Some(entry) = shard.entries.get(id) else { continue };
+                all += 1;
+                replayed += usize::from(entry.is_replayed_after(number));
+            }
+        }
+        replayed * 100 / all.max(1)
+    }
+
     /// Takes the ids of all dirty entries. What is due among them stays to be found until the sweep ends.
     pub(crate) fn begin_sweep(&self) -> Vec<Vec<SessionId>> {
         let mut taken = Vec::new();
@@ -76,9 +103,10 @@ impl Table {
         taken
     }
 
-    /// Captures the changes of these ids, which are of one shard. Returns those whose entries have to be
-    /// looked up in the base first.
-    pub(crate) fn capture(&self, ids: &[SessionId], changes: &mut Vec<Change>) -> Vec<SessionId> {
+    /// Captures the changes of these ids, which are of one shard, but for those that the log behind `through`
+    /// gives again: they wait for the next sweep. Returns those whose entries have to be looked up in the base
+    /// first.
+    pub(crate) fn capture(&self, ids: &[SessionId], through: Through, changes: &mut Vec<Change>) -> Vec<SessionId> {
         let mut unresolved = Vec::new();
         for part in ids.chunks(ENTRIES_PER_LOCK) {
             let Some(first) = part.first() else { continue };
@@ -90,6 +118,16 @@ impl Table {
                     continue;
                 }
                 entry.listed = false;
+                // Filed in the set that goes when the sweep ends; a change from now on is filed anew.
+                entry.filed_at = None;
+                if let Through::OlderHalf(number) = through
+                    && entry.is_dirty()
+                    && entry.is_replayed_after(number)
+                {
+                    // Lists and files it again.
+                    shard.change(id, &self.budget, |_| ());
+                    continue;
+                }
                 let index_at = match entry.base {
                     InBase::Present { index_at } => Some(index_at),
                     InBase::Absent | InBase::Unknown => None,
@@ -102,8 +140,6 @@ impl Table {
                     }
                     (Content::Live(live), _) => live.whole(),
                 };
-                // Filed in the set that goes when the sweep ends; a change from now on is filed anew.
-                entry.filed_at = None;
                 changes.push(Change { id: id.clone(), changed: entry.changed, index_at, kind });
             }
         }

@@ -188,7 +188,9 @@ impl Table {
         let known = Successor { base: entry.base, more: 0, ..plain };
         match &entry.content {
             Content::Live(live) if live.expires_at > now => {
-                Successor { created: live.created, touched_before: live.touched_before, ..known }
+                // What is known by now is logged as known.
+                let inherits = matches!(live.created, Created::Inherited(_));
+                Successor { created: live.created, touched_before: live.touched_before.filter(|_| inherits), ..known }
             }
             Content::Live(_) => known,
             Content::Touched { expires_at } => {
