@@ -100,6 +100,9 @@ impl Committer {
         let mut sync = false;
         if closing || overdue || self.sequencer.is_pressing(self.writer.durable()) {
             let drained = self.sequencer.drain(std::mem::take(&mut self.emptied));
+            if !drained.operations.is_empty() {
+                self.progress.took(drained.first + to_u64(drained.operations.len()) - 1);
+            }
             sync |= drained.urgency == Urgency::Durable || drained.sync_through > self.writer.durable();
             match self.write(drained, now_millis, closing) {
                 Ok(()) => self.health.room_again(),
@@ -155,6 +158,7 @@ impl Committer {
                 Err(error) => {
                     drained.operations.drain(..done);
                     self.sequencer.put_back(drained.operations, drained.urgency, drained.since_millis);
+                    self.progress.put_back();
                     if done > 0 {
                         self.wrote(now_millis);
                     }

@@ -3,14 +3,28 @@
 //! An operation is acknowledged by its number: once the log is written or durable up to it, and once the
 //! lookup it needed (of a session that was not in memory) is done. Nothing is acknowledged after a failure
 //! of the log that was not durable before. Callbacks run on the store's completion thread, never here.
+//!
+//! Most threads wait for the batch that is on its way to the disk, or for the next one. Each of the two has a
+//! gate, opened for all of them in one call. Whoever waits for something else, or finds no answer behind its
+//! gate, is found by the number of its operation.
+
+mod commit;
+mod gates;
+mod waiter;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-
-use crate::lock::{Condvar, Mutex};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::lock::{Condvar, Mutex};
+
+pub use commit::Commit;
+pub(crate) use commit::Deferred;
+use gates::{Gates, Place, Rounds};
+pub(crate) use waiter::Ready;
+use waiter::{Answered, Slot, Waiter, wake};
 
 /// What has to have happened to an operation before it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,88 +32,6 @@ pub(crate) enum Need {
     Nothing,
     Written,
     Durable,
-}
-
-type Callback = Box<dyn FnOnce(Result<()>) + Send>;
-
-/// Who waits for an operation's acknowledgement.
-enum Waiter {
-    /// Run on the completion thread.
-    Callback(Callback),
-    /// A blocked thread.
-    Thread(Arc<Slot>),
-}
-
-/// Where a blocked thread finds its answer, and which others it is to wake.
-#[derive(Default)]
-struct Slot {
-    answer: Mutex<Option<(Result<()>, Vec<Woken>)>>,
-    filled: Condvar,
-}
-
-impl Slot {
-    fn wait(&self) -> Result<()> {
-        let mut place = self.answer.lock();
-        let (answer, others) = loop {
-            match place.take() {
-                Some(filled) => break filled,
-                None => place = self.filled.wait(place),
-            }
-        };
-        drop(place);
-        wake(others);
-        answer
-    }
-}
-
-/// A blocked thread whose answer is known.
-type Woken = (Arc<Slot>, Result<()>);
-
-/// Wakes all of these threads: two here, and each of the two wakes half of the others. So whoever publishes
-/// progress, above all the committer, pays for two wake-ups however many wait.
-fn wake(mut woken: Vec<Woken>) {
-    while let Some((slot, answer)) = woken.pop() {
-        let others = woken.split_off(woken.len() / 2);
-        *slot.answer.lock() = Some((answer, others));
-        slot.filled.notify_one();
-        let Some((slot, answer)) = woken.pop() else { return };
-        *slot.answer.lock() = Some((answer, std::mem::take(&mut woken)));
-        slot.filled.notify_one();
-    }
-}
-
-/// A callback whose answer is known.
-pub(crate) struct Ready {
-    callback: Callback,
-    answer: Result<()>,
-}
-
-impl Ready {
-    pub(crate) fn run(self) {
-        (self.callback)(self.answer);
-    }
-}
-
-/// Everybody whose answer is known now.
-#[derive(Default)]
-struct Answered {
-    threads: Vec<Woken>,
-    callbacks: Vec<Ready>,
-}
-
-impl Answered {
-    fn push(&mut self, waiter: Waiter, answer: Result<()>) {
-        match waiter {
-            Waiter::Thread(slot) => self.threads.push((slot, answer)),
-            Waiter::Callback(callback) => self.callbacks.push(Ready { callback, answer }),
-        }
-    }
-
-    fn of(waiter: Waiter, answer: Result<()>) -> Self {
-        let mut answered = Self::default();
-        answered.push(waiter, answer);
-        answered
-    }
 }
 
 struct Waiting {
@@ -111,6 +43,7 @@ struct Waiting {
 struct State {
     written: u64,
     durable: u64,
+    rounds: Rounds,
     /// Operations that wait for a lookup.
     unresolved: HashSet<u64, foldhash::fast::RandomState>,
     /// By number: an operation has one commit, and a commit asks once.
@@ -124,6 +57,11 @@ struct State {
 /// Positions and waiters; shared by all threads.
 pub(crate) struct Progress {
     state: Mutex<State>,
+    gates: Gates,
+    /// `State`'s positions and the number of its unresolved operations, to be read without the lock.
+    written: AtomicU64,
+    durable: AtomicU64,
+    unresolved: AtomicUsize,
     /// For those who wait for a position, not for an operation.
     advanced: Condvar,
     /// Hands what is ready to the completion thread.
@@ -171,23 +109,54 @@ impl State {
         answered
     }
 
-    fn waiting_through(&self, number: u64) -> Vec<u64> {
-        self.waiting.range(..=number).map(|(number, _)| *number).collect()
+    /// The same for all that wait for an operation up to `number`.
+    fn take_answered_through(&mut self, number: u64) -> Answered {
+        let mut answered = Answered::default();
+        if self.waiting.first_key_value().is_none_or(|(first, _)| *first > number) {
+            return answered;
+        }
+        let later = number.checked_add(1).map(|next| self.waiting.split_off(&next)).unwrap_or_default();
+        for (number, waiting) in std::mem::replace(&mut self.waiting, later) {
+            match self.answer(number, waiting.need) {
+                Some(answer) => answered.push(waiting.waiter, answer),
+                None => drop(self.waiting.insert(number, waiting)),
+            }
+        }
+        answered
     }
+}
+
+/// What a thread that asked for its operation got.
+enum Asked {
+    Answered(Result<()>),
+    /// To wait at a gate.
+    Gate(Place),
+    /// There is no gate to wait at.
+    NoGate,
 }
 
 impl Progress {
     pub(crate) fn new(dispatch: impl Fn(Vec<Ready>) + Send + Sync + 'static) -> Self {
-        Self { state: Mutex::default(), advanced: Condvar::new(), dispatch: Box::new(dispatch) }
+        Self {
+            state: Mutex::default(),
+            gates: Gates::default(),
+            written: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
+            unresolved: AtomicUsize::new(0),
+            advanced: Condvar::new(),
+            dispatch: Box::new(dispatch),
+        }
     }
 
     pub(crate) fn durable(&self) -> u64 {
-        self.state.lock().durable
+        self.durable.load(Ordering::Acquire)
     }
 
     /// Notes that operation `number` waits for a lookup.
     pub(crate) fn unresolved(&self, number: u64) {
-        self.state.lock().unresolved.insert(number);
+        if self.state.lock().unresolved.insert(number) {
+            self.unresolved.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Notes that the lookups of these operations are done.
@@ -197,7 +166,9 @@ impl Progress {
         }
         let mut state = self.state.lock();
         for number in numbers {
-            state.unresolved.remove(number);
+            if state.unresolved.remove(number) {
+                self.unresolved.fetch_sub(1, Ordering::Release);
+            }
         }
         let answered = state.take_answered(numbers.iter().copied());
         drop(state);
@@ -215,11 +186,24 @@ impl Progress {
         if state.refused.as_ref().is_some_and(|(_, to, _)| *to <= durable) {
             state.refused = None;
         }
-        let numbers = state.waiting_through(written.max(durable));
-        let answered = state.take_answered(numbers);
+        self.written.store(written, Ordering::Release);
+        self.durable.store(durable, Ordering::Release);
+        let answered = state.take_answered_through(written.max(durable));
+        let openings = self.gates.arrived(&mut state.rounds);
         drop(state);
         self.advanced.notify_all();
+        self.gates.open(&openings);
         self.tell(answered);
+    }
+
+    /// Notes that the committer took everything up to `number` on its way to the disk.
+    pub(crate) fn took(&self, number: u64) {
+        self.state.lock().rounds.took(number);
+    }
+
+    /// Notes that what was taken last is not all on its way: whoever waits for it finds another place to wait.
+    pub(crate) fn put_back(&self) {
+        self.change(|state| state.rounds.put_back());
     }
 
     /// The log failed: nothing that is not durable will be acknowledged.
@@ -240,10 +224,11 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
-        let numbers = state.waiting_through(u64::MAX);
-        let answered = state.take_answered(numbers);
+        let answered = state.take_answered_through(u64::MAX);
+        let openings = self.gates.everybody(&mut state.rounds);
         drop(state);
         self.advanced.notify_all();
+        self.gates.open(&openings);
         self.tell(answered);
     }
 
@@ -259,7 +244,31 @@ impl Progress {
         self.state.lock().answer(number, need)
     }
 
+    /// Whether it is known without the lock that the operation is acknowledged.
+    fn is_acknowledged(&self, number: u64, need: Need) -> bool {
+        let reached = match need {
+            Need::Nothing => true,
+            Need::Written => number <= self.written.load(Ordering::Acquire).max(self.durable()),
+            Need::Durable => number <= self.durable(),
+        };
+        reached && self.unresolved.load(Ordering::Acquire) == 0
+    }
+
     fn wait(&self, number: u64, need: Need) -> Result<()> {
+        if self.is_acknowledged(number, need) {
+            return Ok(());
+        }
+        match self.ask_gate(number, need) {
+            Asked::Answered(answer) => return answer,
+            Asked::Gate(place) => {
+                // It may open for another reason, and the operation be unanswered still.
+                self.gates.wait(place);
+                if self.is_acknowledged(number, need) {
+                    return Ok(());
+                }
+            }
+            Asked::NoGate => {}
+        }
         let slot = Arc::new(Slot::default());
         match self.ask(number, need, Waiter::Thread(Arc::clone(&slot))) {
             Some(answer) => answer,
@@ -284,6 +293,17 @@ impl Progress {
         }
     }
 
+    fn ask_gate(&self, number: u64, need: Need) -> Asked {
+        let mut state = self.state.lock();
+        if let Some(answer) = state.answer(number, need) {
+            return Asked::Answered(answer);
+        }
+        if state.unresolved.contains(&number) {
+            return Asked::NoGate;
+        }
+        self.gates.place(&mut state.rounds, number).map_or(Asked::NoGate, Asked::Gate)
+    }
+
     fn ask(&self, number: u64, need: Need, waiter: Waiter) -> Option<Result<()>> {
         let mut state = self.state.lock();
         if let Some(answer) = state.answer(number, need) {
@@ -294,137 +314,115 @@ impl Progress {
     }
 }
 
-/// A write that was accepted: visible to every read from now on, acknowledged as the store's durability says.
-///
-/// Dropping it does not undo the write; it only means that nobody asks.
-#[derive(Debug)]
-#[must_use = "a write is acknowledged only once its commit says so"]
-pub struct Commit(Inner);
+#[cfg(test)]
+mod tests {
+    //! A thread that waits is let through whatever happens to its batch. The failure guarded against: it
+    //! waits at a gate that nobody opens.
 
-#[derive(Debug)]
-enum Inner {
-    Done,
-    At { progress: Arc<Progress>, number: u64, need: Need },
-    Deferred { progress: Arc<Progress>, deferred: Arc<Deferred> },
-}
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+    use std::time::Duration;
 
-impl Commit {
-    pub(crate) const fn done() -> Self {
-        Self(Inner::Done)
+    use super::*;
+
+    /// Has a thread wait for the operation, and goes on once it does.
+    fn waiter(progress: &Arc<Progress>, number: u64) -> mpsc::Receiver<Result<()>> {
+        let (sender, receiver) = mpsc::channel();
+        let theirs = Arc::clone(progress);
+        let waiting = || {
+            let state = progress.state.lock();
+            state.rounds.waiting() + state.waiting.len()
+        };
+        let before = waiting();
+        let thread = std::thread::spawn(move || sender.send(theirs.wait(number, Need::Durable)));
+        while waiting() == before && !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        receiver
     }
 
-    pub(crate) const fn at(progress: Arc<Progress>, number: u64, need: Need) -> Self {
-        Self(Inner::At { progress, number, need })
+    fn progress() -> Arc<Progress> {
+        Arc::new(Progress::new(drop))
     }
 
-    pub(crate) const fn deferred(progress: Arc<Progress>, deferred: Arc<Deferred>) -> Self {
-        Self(Inner::Deferred { progress, deferred })
+    /// The answer, or a failed test where there is none.
+    fn answer(receiver: &mpsc::Receiver<Result<()>>) -> Result<()> {
+        receiver.recv_timeout(Duration::from_secs(20)).unwrap()
     }
 
-    /// Whether the write is acknowledged, or has failed, already.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        match &self.0 {
-            Inner::Done => true,
-            Inner::At { progress, number, need } => progress.answer(*number, *need).is_some(),
-            Inner::Deferred { progress, deferred } => match &*deferred.state.lock() {
-                DeferredState::Waiting(_) => false,
-                DeferredState::At(number, need) => progress.answer(*number, *need).is_some(),
-                DeferredState::Done(_) => true,
-            },
+    #[test]
+    fn those_on_the_way_and_those_behind_are_let_through_in_turn() {
+        let progress = progress();
+        progress.took(1);
+        let first = waiter(&progress, 1);
+        let second = waiter(&progress, 2);
+        progress.publish(1, 1);
+        answer(&first).unwrap();
+        let third = waiter(&progress, 4);
+        progress.took(3);
+        let late = waiter(&progress, 3);
+        progress.publish(3, 3);
+        answer(&second).unwrap();
+        answer(&late).unwrap();
+        assert!(third.try_recv().is_err());
+        progress.took(4);
+        progress.publish(4, 4);
+        answer(&third).unwrap();
+    }
+
+    #[test]
+    fn those_whose_batch_was_put_back_wait_for_the_next() {
+        let progress = progress();
+        let first = waiter(&progress, 1);
+        progress.took(3);
+        let second = waiter(&progress, 2);
+        progress.put_back();
+        let third = waiter(&progress, 3);
+        progress.took(3);
+        progress.publish(3, 3);
+        for waiter in [first, second, third] {
+            answer(&waiter).unwrap();
         }
     }
 
-    /// Blocks until the write is acknowledged.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`]: the outcome is unknown until the store was opened again.
-    /// [`Error::DiskFull`]: not acknowledged; it will be written should there be room again.
-    /// [`Error::Io`], [`Error::Corrupted`]: a touch could not read the session it was for.
-    pub fn wait(self) -> Result<()> {
-        match self.0 {
-            Inner::Done => Ok(()),
-            Inner::At { progress, number, need } => progress.wait(number, need),
-            Inner::Deferred { progress, deferred } => {
-                let slot = Arc::new(Slot::default());
-                match deferred.ask(&progress, Waiter::Thread(Arc::clone(&slot))) {
-                    Some(answer) => answer,
-                    None => slot.wait(),
-                }
-            }
+    #[test]
+    fn a_batch_that_is_written_and_not_synced_answers_nobody_who_needs_it_durable() {
+        let progress = progress();
+        let first = waiter(&progress, 1);
+        progress.took(1);
+        progress.publish(1, 0);
+        progress.took(2);
+        progress.publish(2, 0);
+        assert!(first.try_recv().is_err());
+        progress.publish(2, 2);
+        answer(&first).unwrap();
+    }
+
+    #[test]
+    fn a_failure_and_a_lack_of_room_reach_those_at_both_gates() {
+        let progress = progress();
+        progress.took(1);
+        let both = [waiter(&progress, 1), waiter(&progress, 2)];
+        progress.refuse(2, Error::DiskFull { path: PathBuf::new() });
+        for waiter in both {
+            assert!(matches!(answer(&waiter), Err(Error::DiskFull { .. })));
         }
+        let later = waiter(&progress, 3);
+        progress.fail(Error::Closed { path: PathBuf::new() });
+        assert!(matches!(answer(&later), Err(Error::Closed { .. })));
     }
 
-    /// Answers at once if the write is acknowledged already, and drops `callback`. Otherwise `None`:
-    /// `callback` is called once, on the store's completion thread, as [`Commit::wait`] would return.
-    ///
-    /// The callback may call any operation of the store. It should not block for long: the other
-    /// completions of the store wait behind it.
-    pub fn on_complete<F>(self, callback: F) -> Option<Result<()>>
-    where
-        F: FnOnce(Result<()>) + Send + 'static,
-    {
-        match self.0 {
-            Inner::Done => Some(Ok(())),
-            Inner::At { progress, number, need } => progress.ask(number, need, Waiter::Callback(Box::new(callback))),
-            Inner::Deferred { progress, deferred } => deferred.ask(&progress, Waiter::Callback(Box::new(callback))),
-        }
-    }
-}
-
-/// The place where a write that first has to be looked up will say what became of it.
-pub(crate) struct Deferred {
-    state: Mutex<DeferredState>,
-}
-
-enum DeferredState {
-    Waiting(Option<Waiter>),
-    At(u64, Need),
-    Done(Result<()>),
-}
-
-impl fmt::Debug for Deferred {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Deferred")
-    }
-}
-
-impl Default for Deferred {
-    fn default() -> Self {
-        Self { state: Mutex::new(DeferredState::Waiting(None)) }
-    }
-}
-
-impl Deferred {
-    fn ask(&self, progress: &Progress, waiter: Waiter) -> Option<Result<()>> {
-        let mut state = self.state.lock();
-        match &mut *state {
-            DeferredState::Waiting(place) => {
-                *place = Some(waiter);
-                None
-            }
-            DeferredState::At(number, need) => progress.ask(*number, *need, waiter),
-            DeferredState::Done(answer) => Some(answer.clone()),
-        }
-    }
-
-    /// The write got a number and is acknowledged with it.
-    pub(crate) fn follow(&self, progress: &Progress, number: u64, need: Need) {
-        let before = std::mem::replace(&mut *self.state.lock(), DeferredState::At(number, need));
-        if let DeferredState::Waiting(Some(waiter)) = before {
-            let mut state = progress.state.lock();
-            state.waiting.insert(number, Waiting { need, waiter });
-            let answered = state.take_answered([number]);
-            drop(state);
-            progress.tell(answered);
-        }
-    }
-
-    /// The write is decided without a number.
-    pub(crate) fn complete(&self, progress: &Progress, answer: Result<()>) {
-        let before = std::mem::replace(&mut *self.state.lock(), DeferredState::Done(answer.clone()));
-        if let DeferredState::Waiting(Some(waiter)) = before {
-            progress.tell(Answered::of(waiter, answer));
-        }
+    #[test]
+    fn a_lookup_that_is_not_done_keeps_its_operation_waiting() {
+        let progress = progress();
+        progress.took(2);
+        let other = waiter(&progress, 2);
+        progress.unresolved(1);
+        let first = waiter(&progress, 1);
+        progress.publish(2, 2);
+        answer(&other).unwrap();
+        assert!(first.try_recv().is_err());
+        progress.resolved(&[1]);
+        answer(&first).unwrap();
     }
 }
