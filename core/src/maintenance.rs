@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::lock::{Condvar, Mutex};
 
 use crate::checkpoint::Checkpoint;
+use crate::clock::Checked;
 use crate::codec::Meta;
 use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
 use crate::error::{Error, Result};
@@ -208,7 +209,10 @@ impl Maintenance {
         if let Some((checkpoint, ticket, started)) = self.checkpoint.take() {
             return self.go_on(engine, checkpoint, ticket, started);
         }
-        if let Some(by_millis) = engine.time.check() {
+        // Before the clocks are read: who asks has seen no later time than they show then.
+        let reap_asked = engine.doorbell.requests.lock().reap.asked;
+        let checked = engine.time.check();
+        if let Some(by_millis) = checked.jump {
             engine.observers.emit(Event::ClockJumped { by_millis });
         }
         if let Some(error) = engine.health.poisoned() {
@@ -219,7 +223,7 @@ impl Maintenance {
         if self.wants_checkpoint(engine, now_millis) {
             return self.begin(engine, now_millis);
         }
-        self.reap(engine, now_millis)
+        self.reap(engine, now_millis, reap_asked, checked)
     }
 
     fn wants_checkpoint(&self, engine: &Engine, now_millis: u64) -> bool {
@@ -329,25 +333,21 @@ impl Maintenance {
         engine.doorbell.answer(|requests| &mut requests.reap, reap, Err(error.clone()));
     }
 
-    /// Reaps what is due; otherwise says when something will be.
-    fn reap(&mut self, engine: &Engine, now_millis: u64) -> Next {
-        let (asked, answered) = {
-            let requests = engine.doorbell.requests.lock();
-            (requests.reap.asked, requests.reap.answered)
-        };
-        let requested = asked > answered;
-        if !engine.time.may_reap() {
+    /// Reaps what is due by the time that was checked; otherwise says when something will be.
+    fn reap(&mut self, engine: &Engine, now_millis: u64, asked: u64, checked: Checked) -> Next {
+        let requested = asked > engine.doorbell.requests.lock().reap.answered;
+        if !checked.may_reap {
             if requested {
                 engine.doorbell.answer(|requests| &mut requests.reap, asked, Ok(0));
             }
-            return self.rest(engine, now_millis);
+            return self.rest(engine, now_millis, checked.wall);
         }
-        if !requested && (now_millis < self.reap_again_at_millis || !self.is_due(engine)) {
-            return self.rest(engine, now_millis);
+        if !requested && (now_millis < self.reap_again_at_millis || !self.is_due(engine, checked.wall)) {
+            return self.rest(engine, now_millis, checked.wall);
         }
         self.next_due = None;
         let gate = engine.base_gate.write();
-        let step = self.reaper.step(&engine.table, &engine.base, engine.time.reap_now());
+        let step = self.reaper.step(&engine.table, &engine.base, checked.wall);
         drop(gate);
         match step {
             Ok(reaped) => {
@@ -380,7 +380,7 @@ impl Maintenance {
     }
 
     /// Whether something has come due; finds out when the next session is.
-    fn is_due(&mut self, engine: &Engine) -> bool {
+    fn is_due(&mut self, engine: &Engine, now: Timestamp) -> bool {
         self.next_due = match self.reaper.next_due(&engine.table, &engine.base) {
             Ok(next_due) => next_due,
             Err(error) => {
@@ -389,11 +389,10 @@ impl Maintenance {
                 None
             }
         };
-        self.next_due.is_some_and(|due| due <= engine.time.reap_now())
+        self.next_due.is_some_and(|due| due <= now)
     }
 
-    fn rest(&self, engine: &Engine, now_millis: u64) -> Next {
-        let now = engine.time.reap_now();
+    fn rest(&self, engine: &Engine, now_millis: u64, now: Timestamp) -> Next {
         let mut until = now_millis + CHECK_INTERVAL_MILLIS;
         if engine.sequencer.last() > self.meta.covered {
             let interval = millis(engine.options.checkpoint_interval);
