@@ -291,10 +291,7 @@ impl Engine {
         self.table.refuse_lookups(&closed);
         // A failure that comes too late for anybody to see otherwise.
         let unwritten = self.health.poisoned().map_or(Ok(()), Err);
-        let last = self.sequencer.last();
-        if self.progress.durable() < last {
-            self.progress.fail(unwritten.clone().err().unwrap_or_else(|| closed.clone()));
-        }
+        self.progress.fail(unwritten.clone().err().unwrap_or_else(|| closed.clone()));
         self.tasks.end();
         if let Some(thread) = completion
             && thread.thread().id() != std::thread::current().id()

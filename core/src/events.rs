@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::lock::Mutex;
@@ -34,12 +35,14 @@ pub(crate) type Task = Box<dyn FnOnce() + Send>;
 pub(crate) struct Tasks {
     sender: Sender<Option<Task>>,
     receiver: Receiver<Option<Task>>,
+    /// The thread takes no more: whoever comes now runs its task itself.
+    ended: Arc<AtomicBool>,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        Self { sender, receiver }
+        Self { sender, receiver, ended: Arc::default() }
     }
 }
 
@@ -47,6 +50,10 @@ impl Tasks {
     pub(crate) fn push(&self, task: Task) {
         // The queue holds its own receiver, so it is never disconnected.
         drop(self.sender.send(Some(task)));
+        if self.ended.load(Ordering::SeqCst) {
+            // The answer to a lookup that was under way while the store closed.
+            self.run_rest();
+        }
     }
 
     /// Ends [`Tasks::run`] behind the tasks that are queued now.
@@ -58,6 +65,15 @@ impl Tasks {
     pub(crate) fn run(&self) {
         while let Ok(Some(task)) = self.receiver.recv() {
             guard(task);
+        }
+        // A task that comes now is seen here, or whoever brings it sees this.
+        self.ended.store(true, Ordering::SeqCst);
+        self.run_rest();
+    }
+
+    fn run_rest(&self) {
+        while let Ok(task) = self.receiver.try_recv() {
+            task.into_iter().for_each(guard);
         }
     }
 
@@ -136,5 +152,24 @@ impl Drop for Subscription {
         if let (Some(observers), Some(observer)) = (self.observers.upgrade(), self.observer.upgrade()) {
             observers.lock().retain(|other| !Arc::ptr_eq(other, &observer));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_comes_after_the_end_is_run_all_the_same() {
+        let tasks = Tasks::default();
+        let (sender, done) = crossbeam_channel::unbounded();
+        for name in ["before", "behind"] {
+            let sender = sender.clone();
+            tasks.push(Box::new(move || sender.send(name).unwrap()));
+            tasks.end();
+        }
+        tasks.run();
+        tasks.push(Box::new(move || sender.send("late").unwrap()));
+        assert_eq!(done.try_iter().collect::<Vec<_>>(), ["before", "behind", "late"]);
     }
 }

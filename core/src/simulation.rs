@@ -107,6 +107,11 @@ impl Simulation {
         }
     }
 
+    /// Ends the store as the last handle that is dropped does. No step may be made any more.
+    pub fn shut_down(&self) {
+        drop(self.engine.shut_down(false));
+    }
+
     /// Copies the store's base as [`Store::backup`] does, without its checkpoint.
     ///
     /// # Errors

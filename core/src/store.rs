@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Subscription};
+use crate::lock::Mutex;
 use crate::lookup::look_up;
 use crate::numbers::to_u64;
 use crate::options::{Options, check_expiry};
@@ -142,15 +143,15 @@ impl Store {
     /// parent had.
     fn readable_engine(&self) -> Result<(&Engine, Timestamp)> {
         let engine = self.engine();
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(engine.closed_error());
+        }
+        engine.health.check_open()?;
         let now = engine.time.now();
         if engine.process_checked_at.load(Ordering::Relaxed) != now.as_millis() {
             engine.check_process()?;
             engine.process_checked_at.store(now.as_millis(), Ordering::Relaxed);
         }
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(engine.closed_error());
-        }
-        engine.health.check_open()?;
         Ok((engine, now))
     }
 
@@ -197,13 +198,24 @@ impl Store {
             Ok(readable) => readable,
             Err(error) => return Some(Err(error)),
         };
-        let answer = engine.table.get(id, now, || Waiter::Read(Box::new(callback)));
+        // Kept where it can be taken back.
+        let callback = Arc::new(Mutex::new(Some(callback)));
+        let place = Arc::clone(&callback);
+        let answer = engine.table.get(id, now, || {
+            Waiter::Read(Box::new(move |session| {
+                let callback = place.lock().take();
+                if let Some(callback) = callback {
+                    callback(session);
+                }
+            }))
+        });
         if answer.is_some() {
             engine.counters.hits.one();
-        } else {
-            engine.counters.misses.one();
+            return answer.map(Ok);
         }
-        answer.map(Ok)
+        engine.counters.misses.one();
+        // The store may have closed since it was asked whether it is open, and nobody will look it up any more.
+        engine.health.check_open().err().filter(|_| callback.lock().take().is_some()).map(Err)
     }
 
     /// Stores `payload` under `id`, replacing what was there, until `expires_at`; `None`: the handle's
@@ -257,7 +269,13 @@ impl Store {
         Ok(match touched {
             Touched::Done => Commit::done(),
             Touched::At(number) => self.commit(engine, number, need),
-            Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
+            Touched::Deferred(deferred) => {
+                if let Err(closed) = engine.health.check_open() {
+                    // Nobody will look the session up any more.
+                    engine.table.refuse_lookups(&closed);
+                }
+                Commit::deferred(Arc::clone(&engine.progress), deferred)
+            }
         })
     }
 
