@@ -54,7 +54,8 @@ struct Requests {
     rung: bool,
     checkpoint: Ticket,
     reap: Ticket,
-    closing: bool,
+    /// What everybody is told who was not answered before.
+    closed: Option<Error>,
 }
 
 /// Requests of one kind: how many were made, how many are answered, and how the last went.
@@ -124,6 +125,9 @@ impl Doorbell {
     fn wait_answer(&self, ticket: u64, kind: impl Fn(&Requests) -> &Ticket) -> Result<u64> {
         let mut requests = self.requests.lock();
         while kind(&requests).answered < ticket {
+            if let Some(closed) = &requests.closed {
+                return Err(closed.clone());
+            }
             requests = self.answered.wait(requests);
         }
         let Ticket { failure, result, .. } = kind(&requests).clone();
@@ -147,22 +151,13 @@ impl Doorbell {
 
     /// Whoever waits, now or later, is told that the store is closed.
     pub(crate) fn close(&self, error: &Error) {
-        let mut requests = self.requests.lock();
-        requests.closing = true;
-        let Requests { checkpoint, reap, .. } = &mut *requests;
-        for ticket in [checkpoint, reap] {
-            if ticket.answered < ticket.asked {
-                ticket.failure = Some(error.clone());
-            }
-            ticket.answered = u64::MAX;
-        }
-        drop(requests);
+        self.requests.lock().closed = Some(error.clone());
         self.answered.notify_all();
         self.ring();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.requests.lock().closing
+        self.requests.lock().closed.is_some()
     }
 
     /// Waits until rung, at most `span`.
@@ -418,4 +413,24 @@ pub(crate) fn gauges(engine: &Engine) {
     engine.counters.dirty_bytes.store(engine.table.budget.pinned());
     engine.counters.base_bytes.store(engine.base.file_bytes());
     engine.counters.base_sessions.store(engine.base.count().unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_while_the_store_closes_succeeds_only_if_it_was_done() {
+        let doorbell = Doorbell::default();
+        let done = doorbell.ask_checkpoint();
+        doorbell.answer(|requests| &mut requests.checkpoint, done, Ok(7));
+        let under_way = doorbell.ask_checkpoint();
+        doorbell.close(&Error::Closed { path: "sessions".into() });
+        assert_eq!(doorbell.wait_checkpoint(done).unwrap(), 7);
+        assert!(matches!(doorbell.wait_checkpoint(under_way), Err(Error::Closed { .. })));
+        let later = doorbell.ask_checkpoint();
+        assert!(matches!(doorbell.wait_checkpoint(later), Err(Error::Closed { .. })));
+        let later = doorbell.ask_reap();
+        assert!(matches!(doorbell.wait_reap(later), Err(Error::Closed { .. })));
+    }
 }
