@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::events::{Observers, Tasks};
 use crate::health::Health;
 use crate::log::Log;
-use crate::lookup::{look_up, look_up_now};
+use crate::lookup::{look_up, resolve};
 use crate::maintenance::{self, Doorbell, Maintenance};
 use crate::numbers::to_u64;
 use crate::options::{Durability, Options};
@@ -197,7 +197,9 @@ impl Engine {
         match job {
             None | Some(Job::LookUp(_)) => true,
             Some(Job::Settle) => {
-                self.settle();
+                if let Err(error) = self.settle() {
+                    tracing::debug!(%error, "what was replayed could not be looked up ahead");
+                }
                 true
             }
             Some(Job::Prepare) => {
@@ -229,15 +231,19 @@ impl Engine {
     }
 
     /// Looks up every session that was written without being in memory.
-    pub(crate) fn settle(&self) {
+    ///
+    /// # Errors
+    /// As [`Base::get`]: what could not be looked up is left to the next who asks.
+    pub(crate) fn settle(&self) -> Result<()> {
         for id in self.table.unresolved() {
-            look_up_now(&self.table, &self.base, &id, self.time.now(), self.need());
+            resolve(&self.table, &self.base, &id, self.time.now(), self.need())?;
         }
+        Ok(())
     }
 
     /// The number of living sessions.
     pub(crate) fn len(&self) -> Result<u64> {
-        self.settle();
+        self.settle()?;
         let _gate = self.base_gate.read();
         let now = self.time.now();
         let in_memory = self.table.expired_in_memory(now);

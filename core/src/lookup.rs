@@ -34,6 +34,22 @@ pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Times
     look_up(table, base, &[LookupJob { id: id.clone(), token }], now, earlier_need);
 }
 
+/// Looks a session up that was written without being in memory, on this thread.
+///
+/// # Errors
+/// As [`Base::get`]: the session stays to be looked up.
+pub(crate) fn resolve(table: &Table, base: &Base, id: &SessionId, now: Timestamp, earlier_need: Need) -> Result<()> {
+    let is_unresolved = || table.lock(id).unresolved.contains(id);
+    while is_unresolved() {
+        look_up_now(table, base, id, now, earlier_need);
+        if is_unresolved() {
+            // It failed, or a commit of the session voided it.
+            drop(base.get(id)?);
+        }
+    }
+    Ok(())
+}
+
 impl Table {
     /// Takes what a lookup found, and adds to `numbers` the writes that waited for it. `earlier_need` is
     /// what a touch that moves expiry earlier has to wait for.

@@ -2,8 +2,10 @@
 //!
 //! The failure guarded against: a count that drifts, by one for each crash, race or expiry.
 
-use sessile::Durability;
-use sessile_tests::disk::Loss;
+use std::io::ErrorKind;
+
+use sessile::{Durability, Error};
+use sessile_tests::disk::{Action, Fault, Loss};
 use sessile_tests::seed::{depth, seed};
 use sessile_tests::world::{World, small_options};
 
@@ -86,4 +88,38 @@ fn len_is_exact_through_a_random_life() {
         world.settle();
         world.check();
     }
+}
+
+/// Whether a set is of a new session is not known while the base cannot be read: no number would be right.
+#[test]
+fn len_fails_rather_than_being_wrong_while_the_base_cannot_be_read() {
+    let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
+    world.fill_base();
+    let (mut failed, mut exact) = (0, 0);
+    for failures in 1..8 {
+        world.kill();
+        world.open_unchecked().unwrap();
+        world.settle();
+        world.evict_pages();
+        // The base fails, and cannot be opened again either for the next tries.
+        let mut left = failures;
+        world.disk.fail_when(move |event| {
+            let fails = left > 0 && event.is_on_base(Action::Read);
+            left -= u64::from(fails);
+            fails.then_some(Fault::Error(ErrorKind::Other))
+        });
+        world.set(&format!("filler {failures}, again"), 200, HOUR);
+        match world.store().len() {
+            Ok(len) => {
+                assert_eq!(len, 24 + failures, "after {failures} failures");
+                exact += 1;
+            }
+            Err(Error::Io { .. }) => failed += 1,
+            Err(error) => panic!("{error}"),
+        }
+        world.disk.heal();
+        assert_eq!(world.store().len().unwrap(), 24 + failures);
+        world.checkpoint();
+    }
+    assert!(failed > 0 && exact > 0, "{failed} failed, {exact} were exact");
 }
