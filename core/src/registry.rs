@@ -96,11 +96,37 @@ impl Registration {
     }
 }
 
-/// Removes a slot that nobody uses, so that opening many paths one after another keeps nothing.
+/// Removes a slot that nobody uses, so that opening many paths one after another keeps nothing. One that is
+/// locked is being opened, perhaps for long: whoever does that forgets it, and no other opening waits for it.
 fn forget(path: &PathBuf, slot: &Arc<Mutex<Slot>>) {
     let mut slots = SLOTS.lock();
-    let unused = slot.lock().engine.is_none() && Arc::strong_count(slot) <= 2;
+    let unused = slot.try_lock().is_some_and(|place| place.engine.is_none()) && Arc::strong_count(slot) <= 2;
     if unused && slots.get(path).is_some_and(|other| Arc::ptr_eq(other, slot)) {
         slots.remove(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_is_being_opened_is_neither_waited_for_nor_forgotten() {
+        let path = PathBuf::from("a path of this test");
+        let slot = Arc::clone(SLOTS.lock().entry(path.clone()).or_default());
+        let opening = slot.lock();
+        let (sender, forgotten) = crossbeam_channel::bounded(1);
+        let (for_thread, path_for_thread) = (Arc::clone(&slot), path.clone());
+        std::thread::spawn(move || {
+            forget(&path_for_thread, &for_thread);
+            drop(for_thread);
+            sender.send(()).unwrap();
+        });
+        let waited = forgotten.recv_timeout(std::time::Duration::from_secs(20)).is_err();
+        drop(opening);
+        assert!(!waited, "it waited for the opening, and all others for it");
+        assert!(SLOTS.lock().contains_key(&path));
+        forget(&path, &slot);
+        assert!(!SLOTS.lock().contains_key(&path));
     }
 }
