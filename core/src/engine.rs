@@ -55,7 +55,8 @@ pub(crate) struct Engine {
     pub(crate) prepare_at_millis: AtomicU64,
     /// Held for writing while maintenance changes the base, for reading by who compares it with the table.
     pub(crate) base_gate: RwLock<()>,
-    pub(crate) committer: Mutex<Committer>,
+    /// `None` once the store is closed.
+    pub(crate) committer: Mutex<Option<Committer>>,
     pub(crate) maintenance: Mutex<Maintenance>,
     pub(crate) lock: Mutex<Option<Box<dyn StorageLock>>>,
     pub(crate) process_id: u32,
@@ -164,7 +165,8 @@ impl Engine {
         // Before the batch, so that its lookups are done while it syncs; and after it, for what was queued
         // while it was being taken: a lookup is always ordered before its write is queued.
         self.table.send_write_lookups();
-        let next = self.committer.lock().step(self.time.monotonic_millis());
+        let now_millis = self.time.monotonic_millis();
+        let next = self.committer.lock().as_mut().map_or(committer::Next::Finished, |it| it.step(now_millis));
         self.table.send_write_lookups();
         self.order_segment();
         if self.checkpoint_presses() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
@@ -304,7 +306,12 @@ impl Engine {
         {
             drop(thread.join());
         }
+        // Handles that are kept, as by a garbage collector that has not come by, keep no memory and no file.
         self.base.end();
+        self.table.end();
+        *self.committer.lock() = None;
+        drop(self.sequencer.drain(Vec::new()));
+        self.log.end();
         *self.lock.lock() = None;
         flushed.and(unwritten)
     }

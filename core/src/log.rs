@@ -279,6 +279,13 @@ impl Log {
         }
     }
 
+    /// Lets go of the files that are not being written.
+    pub(crate) fn end(&self) {
+        let mut space = self.space.lock();
+        space.sealed.clear();
+        space.spares.clear();
+    }
+
     fn seal(&self, segment: Segment, last: u64, successor: u64) {
         let mut space = self.space.lock();
         space.sealed.push_back(Sealed { segment, last });

@@ -198,7 +198,7 @@ pub(crate) fn open(
         preparing: AtomicBool::new(false),
         prepare_at_millis: AtomicU64::new(0),
         base_gate: RwLock::new(()),
-        committer: Mutex::new(committer),
+        committer: Mutex::new(Some(committer)),
         maintenance: Mutex::new(maintenance),
         lock: Mutex::new(Some(lock)),
         process_id: std::process::id(),

@@ -353,6 +353,22 @@ impl Table {
         swapped
     }
 
+    /// Gives the memory back, since the store is closed. A read that was let in before goes to the base, which
+    /// tells it so.
+    pub(crate) fn end(&self) {
+        // Otherwise it would take a clear that the base does not know of for the reason why nothing is here.
+        self.clear_was_applied(self.cleared());
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let lookups = std::mem::take(&mut shard.lookups);
+            let before = std::mem::replace(&mut *shard, Shard { lookups, ..Shard::default() });
+            drop(shard);
+            for (id, entry) in &before.entries {
+                self.budget.adjust(entry.charge(id), Charge::default());
+            }
+        }
+    }
+
     /// Has an answer given on the completion thread.
     pub(crate) fn complete_later(&self, task: Task) {
         self.tasks.push(task);

@@ -479,24 +479,3 @@ fn two_thousand_cycles_of_open_and_close_leak_no_thread_and_no_file() {
     opener.expect("nothing leaked");
     opener.finish();
 }
-
-/// How often this process has the store's base open.
-fn open_bases(path: &Path) -> usize {
-    let links = fs::read_dir("/proc/self/fd").unwrap();
-    let targets = links.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
-    targets.filter(|target| *target == path.join("base.redb")).count()
-}
-
-#[test]
-fn a_closed_store_does_not_open_its_base_again() {
-    let place = Place::new();
-    let store = open(&place.store());
-    let path = fs::canonicalize(place.store()).unwrap();
-    set(&store, "a", "1");
-    assert_eq!(open_bases(&path), 1);
-    store.close().unwrap();
-    assert_eq!(open_bases(&path), 0);
-    let _figures = store.stats();
-    assert!(store.get(&id("a")).is_err() && store.len().is_err());
-    assert_eq!(open_bases(&path), 0, "another process may have the store by now");
-}
