@@ -102,6 +102,7 @@ impl Engine {
             now_millis: self.time.monotonic_millis(),
             urgency,
             unlogged_touches: self.overload().is_some() || self.health.check_write().is_err(),
+            refusal: None,
         };
         (context, need)
     }

@@ -78,10 +78,10 @@ impl Table {
         for waiter in lookup.waiters {
             match (&waiter, &answer) {
                 (Waiter::Touch { expires_at, write, deferred }, Ok(_)) => {
-                    if let Some(number) = self.touch_live(&mut shard, id, *expires_at, write) {
-                        deferred.follow(&self.progress, number, earlier_need);
-                    } else {
-                        answers.push((waiter, Ok(None)));
+                    match self.touch_live(&mut shard, id, *expires_at, write) {
+                        Ok(Some(number)) => deferred.follow(&self.progress, number, earlier_need),
+                        Ok(None) => answers.push((waiter, Ok(None))),
+                        Err(error) => answers.push((waiter, Err(error))),
                     }
                 }
                 (Waiter::Touch { .. }, Err(error)) => {

@@ -255,15 +255,17 @@ impl Store {
     /// kill; losing it leaves the earlier one. An earlier expiry follows the store's durability.
     ///
     /// # Errors
-    /// As [`Store::set`]. [`Commit::wait`] fails where a session that is not in memory cannot be read.
+    /// As [`Store::set`]; [`Error::Overloaded`] and [`Error::DiskFull`] only where it moves expiry earlier, and
+    /// from [`Commit::wait`] where that shows only once the session is found. [`Commit::wait`] fails where a session that is not in memory cannot be read.
     pub fn touch(&self, id: &SessionId, expires_at: Timestamp) -> Result<Commit> {
         let engine = self.open_engine()?;
         let expires_at = check_expiry(expires_at)?;
         if let Some(error) = engine.health.poisoned() {
             return Err(error);
         }
-        let (write, need) = engine.write_context();
-        let touched = engine.table.touch(id, expires_at, &write);
+        let (mut write, need) = engine.write_context();
+        write.refusal = engine.health.check_write().and_then(|()| engine.check_queue()).err();
+        let touched = engine.table.touch(id, expires_at, &write)?;
         engine.counters.touches.one();
         engine.doorbell.expires(expires_at);
         Ok(match touched {

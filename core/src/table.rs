@@ -17,6 +17,7 @@ use std::sync::MutexGuard;
 
 use crate::codec::Created;
 use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
+use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
 use crate::numbers::to_u64;
 use crate::progress::{Deferred, Progress};
@@ -51,13 +52,15 @@ pub(crate) struct Table {
 }
 
 /// How a write is to reach the disk, by the store's durability.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct WriteContext {
     pub(crate) now: Timestamp,
     pub(crate) now_millis: u64,
     pub(crate) urgency: Urgency,
     /// Too much waits for the disk: touches that extend change memory only.
     pub(crate) unlogged_touches: bool,
+    /// Why a touch that moves expiry earlier cannot be taken, like any other write; asked for touches only.
+    pub(crate) refusal: Option<Error>,
 }
 
 /// What became of a touch within the call.
@@ -226,38 +229,44 @@ impl Table {
     }
 
     /// Moves a session's expiry. Creates nothing.
-    pub(crate) fn touch(&self, id: &SessionId, expires_at: Timestamp, write: &WriteContext) -> Touched {
+    ///
+    /// # Errors
+    /// The refusal in `write`, of a touch that moves expiry earlier.
+    pub(crate) fn touch(&self, id: &SessionId, expires_at: Timestamp, write: &WriteContext) -> Result<Touched> {
         let mut shard = self.lock(id);
-        match shard.entries.get(id) {
-            Some(Entry { content: Content::Live(_), .. }) => match self.touch_live(&mut shard, id, expires_at, write) {
-                Some(number) => Touched::At(number),
-                None => Touched::Done,
-            },
+        Ok(match shard.entries.get(id) {
+            Some(Entry { content: Content::Live(_), .. }) => {
+                let number = self.touch_live(&mut shard, id, expires_at, write)?;
+                number.map_or(Touched::Done, Touched::At)
+            }
             Some(Entry { content: Content::Gone, .. }) => Touched::Done,
             None if self.clear_pending() => Touched::Done,
             Some(Entry { content: Content::Touched { .. }, .. }) | None => {
                 let deferred = Arc::new(Deferred::default());
-                let waiter = Waiter::Touch { expires_at, write: *write, deferred: Arc::clone(&deferred) };
+                let waiter = Waiter::Touch { expires_at, write: write.clone(), deferred: Arc::clone(&deferred) };
                 self.mark(&mut shard, id).waiters.push(waiter);
                 Touched::Deferred(deferred)
             }
-        }
+        })
     }
 
     /// Touches a session whose entry is known. Returns the number to wait for, if there is one.
+    ///
+    /// # Errors
+    /// As [`Table::touch`].
     pub(crate) fn touch_live(
         &self,
         shard: &mut Shard,
         id: &SessionId,
         expires_at: Timestamp,
         write: &WriteContext,
-    ) -> Option<u64> {
+    ) -> Result<Option<u64>> {
         let before = match shard.entries.get(id) {
             Some(Entry { content: Content::Live(live), .. }) => live,
-            _ => return None,
+            _ => return Ok(None),
         };
         if before.expires_at <= write.now || before.expires_at == expires_at {
-            return None;
+            return Ok(None);
         }
         let extends = expires_at > before.expires_at;
         if extends && write.unlogged_touches {
@@ -269,7 +278,10 @@ impl Table {
                 entry.dirty = entry.dirty.max(Dirty::Expiry);
                 entry.referenced = true;
             });
-            return None;
+            return Ok(None);
+        }
+        if !extends && let Some(error) = &write.refusal {
+            return Err(error.clone());
         }
         let urgency = if extends { Urgency::Lazy } else { write.urgency };
         let queued = Queued::Touch { id: id.clone(), expires_at };
@@ -282,7 +294,7 @@ impl Table {
             entry.changed = number;
             entry.referenced = true;
         });
-        (!extends).then_some(number)
+        Ok((!extends).then_some(number))
     }
 
     /// Removes a session. Returns the number to wait for.

@@ -53,6 +53,10 @@ fn a_touch_is_accepted_on_a_full_disk() {
     let later = world.in_millis(5 * HOUR);
     assert!(world.store().touch(&id("before"), later).unwrap().is_complete());
     assert_eq!(world.get("before").unwrap().expires_at, later);
+    // One that shortens has to be written, and is refused before it does anything.
+    let earlier = world.in_millis(HOUR);
+    assert!(matches!(world.store().touch(&id("before"), earlier), Err(Error::DiskFull { .. })));
+    assert_eq!(world.get("before").unwrap().expires_at, later);
 }
 
 #[test]

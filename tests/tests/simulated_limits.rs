@@ -153,3 +153,30 @@ fn a_store_that_somebody_has_open_is_locked() {
     let second = Simulation::open(small_options(Durability::Fsync), Arc::new(world.disk.clone()), clock);
     assert!(matches!(second.map(drop), Err(Error::Locked { path }) if path == std::path::Path::new(PATH)));
 }
+
+/// A touch that moves expiry earlier takes place in the log's queue like every other write.
+#[test]
+fn touches_that_shorten_are_bounded_like_other_writes() {
+    let mut world = World::small();
+    world.set("a", 100, 1000 * HOUR);
+    world.checkpoint();
+    let store = world.store();
+    let queued_bytes_max = (4 << 20) / 8 * 2;
+    // The committer does not run.
+    let refused = (1..100_000_u64).find_map(|number| {
+        let expires_at = world.in_millis(1000 * HOUR - number);
+        store.touch(&id("a"), expires_at).err()
+    });
+    let Some(Error::Overloaded { dirty_bytes }) = refused else { panic!("{refused:?}") };
+    assert!(dirty_bytes < queued_bytes_max + 100, "{dirty_bytes} bytes");
+    let before = world.get("a").unwrap().expires_at;
+    let later = world.in_millis(2000 * HOUR);
+    assert!(store.touch(&id("a"), later).unwrap().is_complete(), "one that extends goes on in memory");
+    assert_eq!(world.get("a").unwrap().expires_at, later);
+    assert!(matches!(store.touch(&id("a"), before), Err(Error::Overloaded { .. })));
+    assert_eq!(world.get("a").unwrap().expires_at, later);
+    world.settle();
+    assert!(!store.touch(&id("a"), before).unwrap().is_complete());
+    world.settle();
+    assert_eq!(world.get("a").unwrap().expires_at, before);
+}
