@@ -3,13 +3,14 @@
 //! For each page the table's changes are read first, then a snapshot of the base is opened: a session whose
 //! change is committed in between is in the snapshot, so none is missed. What the table says wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Part;
 use crate::codec::Created;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry};
 use crate::error::{Error, Result};
+use crate::lookup::resolve;
 use crate::session::{Session, SessionId, Version};
 use crate::time::Timestamp;
 
@@ -39,7 +40,15 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
     }
     let limit = limit.min(PAGE_SESSIONS_MAX);
     let now = engine.time.now();
-    let (overlay, overlay_is_whole) = overlay(engine, after, limit);
+    let mut changes = Changes::read(engine, after, limit);
+    if !changes.unresolved.is_empty() {
+        // When they came into being, only the base may know.
+        for id in &changes.unresolved {
+            resolve(&engine.table, &engine.base, id, now, engine.need())?;
+        }
+        changes = Changes::read(engine, after, limit);
+    }
+    let Changes { overlay, is_whole: overlay_is_whole, .. } = changes;
     let stored = if engine.table.clear_pending() { Part::default() } else { engine.base.range(after, limit)? };
     let cleared = engine.table.cleared();
 
@@ -85,24 +94,39 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
     Ok(Page { sessions, next })
 }
 
-/// The table's changes behind `after`: the first `limit` of them, and whether that is all.
-fn overlay(engine: &Engine, after: Option<&SessionId>, limit: usize) -> (BTreeMap<SessionId, Overlay>, bool) {
-    let mut overlay = BTreeMap::new();
-    let mut is_whole = true;
-    for shard in engine.table.shards() {
-        let shard = shard.lock();
-        for (id, entry) in shard.entries.iter().filter(|(_, entry)| entry.is_dirty()) {
-            if after.is_some_and(|after| id <= after) {
-                continue;
-            }
-            overlay.insert(id.clone(), Overlay::of(entry));
-            if overlay.len() > limit {
-                overlay.pop_last();
-                is_whole = false;
+/// The table's changes behind some id: the first of them.
+#[derive(Default)]
+struct Changes {
+    overlay: BTreeMap<SessionId, Overlay>,
+    /// Those of them that were written without being in memory, and are not looked up yet.
+    unresolved: BTreeSet<SessionId>,
+    /// Whether that is all.
+    is_whole: bool,
+}
+
+impl Changes {
+    fn read(engine: &Engine, after: Option<&SessionId>, limit: usize) -> Self {
+        let mut changes = Self { is_whole: true, ..Self::default() };
+        for shard in engine.table.shards() {
+            let shard = shard.lock();
+            for (id, entry) in shard.entries.iter().filter(|(_, entry)| entry.is_dirty()) {
+                if after.is_some_and(|after| id <= after) {
+                    continue;
+                }
+                if !entry.is_resolved() && matches!(entry.content, Content::Live(_)) {
+                    changes.unresolved.insert(id.clone());
+                }
+                changes.overlay.insert(id.clone(), Overlay::of(entry));
+                if changes.overlay.len() > limit {
+                    changes.is_whole = false;
+                    if let Some((last, _)) = changes.overlay.pop_last() {
+                        changes.unresolved.remove(&last);
+                    }
+                }
             }
         }
+        changes
     }
-    (overlay, is_whole)
 }
 
 impl Overlay {

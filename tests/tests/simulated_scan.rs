@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use sessile::{Durability, Error};
 use sessile_tests::disk::Action;
+use sessile_tests::model::difference;
 use sessile_tests::seed::seed;
 use sessile_tests::world::{World, id, small_options};
 
@@ -109,4 +110,25 @@ fn a_session_committed_while_a_page_is_read_is_on_it() {
 fn a_page_of_no_sessions_is_refused() {
     let world = World::small();
     assert!(matches!(world.store().scan(None, 0), Err(Error::InvalidArgument { what: "limit", .. })));
+}
+
+/// A set in the log does not say when its session came into being, only the base does.
+#[test]
+fn a_scan_right_after_an_open_shows_when_each_session_came_into_being() {
+    let mut world = World::small();
+    for number in 0..8 {
+        world.set(&format!("{number}"), 10, HOUR);
+    }
+    world.checkpoint();
+    world.restart_unchecked();
+    world.settle();
+    world.pass(1000);
+    for number in [1, 4, 7] {
+        world.set(&format!("{number}"), 20, HOUR);
+        world.simulation().step_committer();
+    }
+    let expected = world.model.living(world.now());
+    assert_eq!(difference(&expected, &world.scan().unwrap()), None, "right after the writes");
+    world.restart_unchecked();
+    assert_eq!(difference(&expected, &world.scan().unwrap()), None, "right after an open");
 }
