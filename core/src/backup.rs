@@ -1,7 +1,9 @@
 //! A copy of a live store in another directory.
 //!
-//! The copy is built beside its final place from one snapshot of the base, made durable, and only then
-//! renamed, so that a directory with the backup's name is always a complete store.
+//! The copy is built beside its final place, made durable, and only then renamed, so that a directory with
+//! the backup's name is always a complete store. It is read from the base a page at a time, and nothing is
+//! held between pages: what was acknowledged before the backup was asked for is in the base by then, and
+//! each session is copied as it was then or later.
 
 use std::path::{Path, PathBuf};
 
@@ -34,9 +36,7 @@ pub(crate) fn backup(engine: &Engine, directory: &Path) -> Result<()> {
 }
 
 fn copy(engine: &Engine, partial: &Path) -> Result<()> {
-    // Numbers go on above everything the copied sessions carry.
-    let covered = engine.sequencer.last();
-    let meta = Meta {
+    let meta = |covered| Meta {
         format: FORMAT,
         run: 0,
         start_segment: 0,
@@ -45,18 +45,27 @@ fn copy(engine: &Engine, partial: &Path) -> Result<()> {
         covered,
         cleared: 0,
     };
-    let copy = Base::create(&engine.storage, partial, engine.options.base_cache_bytes, &meta)?;
-    let cleared = engine.table.clear_applied();
-    engine.base.each_page(SESSIONS_PER_COMMIT, &mut |page| {
-        let mut changes = Vec::with_capacity(page.len());
-        for (id, session) in page {
+    let copy = Base::create(&engine.storage, partial, engine.options.base_cache_bytes, &meta(0))?;
+    let mut after = None;
+    loop {
+        let page = engine.base.range(after.as_ref(), SESSIONS_PER_COMMIT)?;
+        let cleared = engine.table.cleared();
+        after = page.items.last().map(|(id, _)| id.clone());
+        let mut changes = Vec::with_capacity(page.items.len());
+        for (id, session) in page.items {
             let stored = session?;
             if stored.version > cleared {
                 changes.push(whole(id, stored));
             }
         }
-        copy.commit(&Batch { changes: &changes, ..Batch::default() }).map(drop)
-    })?;
+        copy.commit(&Batch { changes: &changes, ..Batch::default() })?;
+        if !page.more {
+            break;
+        }
+    }
+    // Numbers go on above everything that the copied sessions carry, those of the last page, too.
+    let meta = meta(engine.sequencer.last());
+    copy.commit(&Batch { meta: Some(meta), ..Batch::default() })?;
     copy.close();
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sessile::simulation::{Kind, Simulation, Storage};
 use sessile::{Durability, Options};
 use sessile_tests::disk::{Action, Fault, Loss, SimulatedDisk};
-use sessile_tests::world::{World, id, small_options};
+use sessile_tests::world::{PATH, World, id, small_options};
 
 const HOUR: u64 = 3_600_000;
 const BACKUP: &str = "/backup";
@@ -104,4 +104,51 @@ fn a_backup_made_after_a_clear_holds_only_what_came_after() {
     let copy = open(&world, &world.disk);
     assert!(copy.store().get(&id("after")).unwrap().is_some());
     assert_eq!(copy.store().len().unwrap(), 1);
+}
+
+/// The base of the store fails in the middle, and is opened again; what is on a later page changes.
+#[test]
+fn a_backup_stands_in_nobodys_way_and_each_page_is_as_it_was_asked_for_or_later() {
+    let mut world = World::small();
+    // More than fits on a page.
+    for number in 10..30 {
+        world.set(&format!("{number}"), 1 << 20, HOUR);
+        world.settle();
+        world.checkpoint();
+    }
+    let (disk, simulation, store) = (world.disk.clone(), Arc::clone(world.simulation()), world.store());
+    let expires_at = world.in_millis(HOUR);
+    world.disk.once(
+        |event| event.is_on_base(Action::Write) && !event.path.starts_with(PATH) && event.len >= 1 << 20,
+        move || {
+            drop(store.set(&id("29"), *b"later", Some(expires_at)).unwrap());
+            drop(store.destroy(&id("28")).unwrap());
+            disk.fail_when(|event| {
+                let fails = event.is_on_base(Action::Write) && event.path.starts_with(PATH);
+                fails.then_some(Fault::Error(std::io::ErrorKind::Other))
+            });
+            simulation.ask_checkpoint();
+            simulation.settle();
+            assert_eq!(store.stats().checkpoint_failures, 1);
+            disk.heal();
+            // The first one opens the base again.
+            for _ in 0..2 {
+                simulation.ask_checkpoint();
+                simulation.settle();
+            }
+            assert_eq!(store.stats().base_sessions, 19);
+        },
+    );
+    world.simulation().backup(Path::new(BACKUP)).unwrap();
+    assert_eq!(world.store().stats().base_sessions, 19, "nothing was written to the copy's second page");
+    let copy = open(&world, &world.disk);
+    for number in 10..28 {
+        assert_eq!(copy.store().get(&id(&format!("{number}"))).unwrap().unwrap().payload.len(), 1 << 20);
+    }
+    let last = copy.store().get(&id("29")).unwrap().unwrap();
+    assert_eq!(*last.payload, *b"later");
+    assert_eq!(copy.store().len().unwrap(), 19);
+    drop(copy.store().set(&id("30"), *b"new", Some(expires_at)).unwrap());
+    copy.settle();
+    assert!(copy.store().get(&id("30")).unwrap().unwrap().version > last.version);
 }

@@ -1,6 +1,6 @@
 //! Reading the base: single records, ranges, and what has come due, all verified and bounded.
 
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::ReadableTableMetadata;
 
 use super::{Base, EXPIRY, SESSIONS, StoredSession, Verified};
 use crate::error::Result;
@@ -92,36 +92,6 @@ impl Base {
             }
             Ok(found)
         })
-    }
-
-    /// Hands all sessions of one snapshot to `each`, in order of id, `len` at a time. Holds neither a lock
-    /// that writers want nor more than one page in memory.
-    pub(crate) fn each_page(
-        &self,
-        len: usize,
-        each: &mut dyn FnMut(Vec<(SessionId, Result<StoredSession>)>) -> Result<()>,
-    ) -> Result<()> {
-        let guard = self.database.read();
-        let Some(database) = guard.as_ref() else {
-            return Err(self.corrupted("it could not be opened again after a failure"));
-        };
-        let read = || -> Result<Result<()>, redb::Error> {
-            let table = database.begin_read()?.open_table(SESSIONS)?;
-            let mut page = Part::default();
-            for item in table.iter()? {
-                let (key, value) = item?;
-                let Ok(id) = SessionId::new(key.value()) else { continue };
-                let session = self.stored(&id, value.value());
-                page.push((id, session), value.value().len());
-                if page.is_full(len)
-                    && let Err(error) = each(std::mem::take(&mut page).items)
-                {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(if page.items.is_empty() { Ok(()) } else { each(page.items) })
-        };
-        self.guarded("read", read).map_err(|(error, _)| error)?
     }
 
     /// Up to `limit` entries of the expiry index from `from`, behind `after`, up to `now`, in order of time.
