@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -24,6 +25,16 @@ pub enum Event {
     ClockJumped {
         /// By how much the wall clock moved beyond the time that passed, in milliseconds.
         by_millis: i64,
+    },
+    /// Opening found a damaged part of the log that it did not need, since the base has all of it. Nothing is
+    /// lost, but the disk deserves a look.
+    LogDamaged {
+        /// The segment.
+        file: PathBuf,
+        /// Where in it, in bytes.
+        offset: u64,
+        /// How many bytes.
+        bytes: u64,
     },
 }
 
@@ -102,6 +113,8 @@ type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Observers {
     observers: Arc<Mutex<Vec<Observer>>>,
+    /// What happened while the store was opened, for the first who asks.
+    from_opening: Arc<Mutex<Vec<Event>>>,
     tasks: Tasks,
 }
 
@@ -113,13 +126,17 @@ impl fmt::Debug for Observers {
 
 impl Observers {
     pub(crate) fn new(tasks: Tasks) -> Self {
-        Self { observers: Arc::default(), tasks }
+        Self { observers: Arc::default(), from_opening: Arc::default(), tasks }
     }
 
     pub(crate) fn emit(&self, event: Event) {
         match &event {
             Event::BackgroundError(error) => tracing::warn!(%error, "the store failed at something in the background"),
             Event::ClockJumped { by_millis } => tracing::warn!(by_millis, "the wall clock jumped; reaping pauses"),
+            Event::LogDamaged { file, offset, bytes } => {
+                let file = file.display();
+                tracing::warn!(%file, offset, bytes, "a part of the log is damaged that is not needed any more");
+            }
         }
         let observers = self.observers.lock().clone();
         if !observers.is_empty() {
@@ -127,8 +144,19 @@ impl Observers {
         }
     }
 
+    /// As [`Observers::emit`], while the store is opened and nobody can have subscribed.
+    pub(crate) fn emit_while_opening(&self, event: Event) {
+        self.emit(event.clone());
+        self.from_opening.lock().push(event);
+    }
+
     pub(crate) fn subscribe(&self, observer: Observer) -> Subscription {
         let place = Arc::downgrade(&observer);
+        let from_opening = std::mem::take(&mut *self.from_opening.lock());
+        if !from_opening.is_empty() {
+            let observer = Arc::clone(&observer);
+            self.tasks.push(Box::new(move || from_opening.iter().for_each(|event| observer(event))));
+        }
         self.observers.lock().push(observer);
         Subscription { observer: place, observers: Arc::downgrade(&self.observers) }
     }

@@ -19,7 +19,7 @@ use crate::committer::Committer;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry};
 use crate::error::{Error, Result};
-use crate::events::{Observers, Tasks, guard};
+use crate::events::{Event, Observers, Tasks, guard};
 use crate::frame::{FRAME_HEADER_BYTES, FrameKind, begin_frame};
 use crate::health::Health;
 use crate::log::{AppendError, FrameContent, Log, LogWriter, SpaceFor};
@@ -27,7 +27,7 @@ use crate::maintenance::{Doorbell, Maintenance};
 
 use crate::options::Options;
 use crate::progress::Progress;
-use crate::replay::{Dropped, Replayed, replay};
+use crate::replay::{Dropped, Passed, Replayed, replay};
 use crate::segment::Segment;
 use crate::sequencer::Sequencer;
 use crate::session::SessionId;
@@ -165,6 +165,9 @@ pub(crate) fn open(
 
     let health = Arc::new(Health::default());
     let observers = Observers::new(tasks.clone());
+    for Passed { file, offset, bytes } in replayed.passed {
+        observers.emit_while_opening(Event::LogDamaged { file, offset, bytes });
+    }
     let committer = Committer::new(
         writer,
         Arc::clone(&sequencer),

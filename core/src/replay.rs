@@ -3,7 +3,8 @@
 //! Replay applies frames in order and stops at the first that is not whole. A frame found behind that place
 //! tells what it was: if it says that the missing operations had been durable, acknowledged data was
 //! damaged and opening fails with the place; if not, a power loss tore what nobody had been promised.
-//! With salvage, damage is stepped over and listed instead.
+//! Damage before a frame which shows that the base has all that stood there costs nothing: it is passed over
+//! with a warning. With salvage, all damage is stepped over, and what costs something is listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,14 @@ pub struct Dropped {
     pub reason: String,
 }
 
+/// A damaged part of the log that nobody needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    pub(crate) file: PathBuf,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
 /// What a replay found besides the operations.
 #[derive(Debug)]
 pub(crate) struct Replayed {
@@ -39,6 +48,7 @@ pub(crate) struct Replayed {
     /// Files whose headers are not readable and that no replay needed.
     pub(crate) unreadable: Vec<PathBuf>,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) passed: Vec<Passed>,
 }
 
 /// Replays the run that `meta` names, calling `apply` for each operation that the base may not have.
@@ -63,6 +73,7 @@ pub(crate) fn replay(
         recovered: 0,
         highest_number: 0,
         dropped: Vec::new(),
+        passed: Vec::new(),
         apply,
     };
     let unreadable = replay.find(storage)?;
@@ -78,6 +89,7 @@ pub(crate) fn replay(
         segments: replay.segments.into_values().collect(),
         unreadable,
         dropped: replay.dropped,
+        passed: replay.passed,
     })
 }
 
@@ -92,6 +104,7 @@ struct Replay<'a> {
     recovered: u64,
     highest_number: u64,
     dropped: Vec<Dropped>,
+    passed: Vec<Passed>,
     apply: &'a mut dyn FnMut(u64, &Operation<'_>),
 }
 
@@ -180,6 +193,12 @@ impl Replay<'_> {
         let mut at = SEGMENT_HEADER_BYTES;
         loop {
             let Some(frame) = frame_at(bytes, at, salt).filter(|frame| self.follows(frame)) else {
+                if let Some((next, first)) = self.behind_covered(bytes, at, salt) {
+                    self.passed.push(Passed { file: path.clone(), offset: at, bytes: next - at });
+                    self.next = Some(first);
+                    at = next;
+                    continue;
+                }
                 if !self.salvage {
                     return Ok(End::Stopped(at));
                 }
@@ -195,6 +214,22 @@ impl Replay<'_> {
             self.apply_frame(&frame, &path, at)?;
             at += frame.len;
         }
+    }
+
+    /// Where the next whole frame begins, and with which number, if that shows that everything before it in
+    /// the segment is in the base. A batch and a mark show it: they say which number comes next. What a recovery
+    /// wrote again has older numbers than every batch of its run.
+    fn behind_covered(&self, bytes: &[u8], at: u64, salt: Salt) -> Option<(u64, u64)> {
+        let next = next_frame(bytes, at, salt)?;
+        let header = frame_at(bytes, next, salt)?.header;
+        let shows = matches!(header.kind, FrameKind::Batch | FrameKind::Mark);
+        let is_covered = header.first <= self.meta.covered + 1 && self.has_recovered();
+        (next > at && shows && is_covered).then_some((next, header.first))
+    }
+
+    /// Whether the base has what the last recovery wrote again.
+    fn has_recovered(&self) -> bool {
+        self.meta.covered + 1 >= self.meta.first_number
     }
 
     /// Whether a whole frame is the one that comes next.
@@ -237,7 +272,7 @@ impl Replay<'_> {
         let Some(segment) = self.segments.get(&number) else { return Ok(()) };
         let (salt, path) = (segment.header.salt, segment.path.clone());
         let from_start = self.meta.start_segment == self.meta.run;
-        if from_start && self.recovered < self.meta.recovered_frames {
+        if from_start && self.recovered < self.meta.recovered_frames && !self.has_recovered() {
             return self.damaged(&path, at, "sessions that the last recovery wrote again are missing");
         }
         let lost = self.next.unwrap_or_else(|| self.base_position() + 1);

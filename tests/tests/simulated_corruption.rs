@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sessile::simulation::{Simulation, Storage};
 use sessile::{Durability, Error};
 use sessile_tests::disk::{Action, Event, Loss};
@@ -188,4 +189,63 @@ fn a_payload_made_of_log_bytes_is_not_taken_for_operations() {
     world.open_unchecked().unwrap();
     assert!(!world.has("victim"));
     assert_eq!(world.store().len().unwrap(), 8);
+}
+
+/// Three sessions that the base has, each in a frame of its own, then one that it does not have.
+fn covered_frames() -> (World, Vec<Event>) {
+    let (mut world, covered) = three_frames();
+    world.checkpoint();
+    world.advance(60);
+    let before = world.disk.events();
+    world.set("d", 1000, HOUR);
+    world.simulation().step_reader();
+    world.commit();
+    let needed = frames(&world, before);
+    assert_eq!(needed.len(), 1);
+    world.advance(60);
+    world.kill();
+    (world, covered.into_iter().chain(needed).collect())
+}
+
+#[test]
+fn damage_to_what_the_base_has_is_passed_over_with_a_warning() {
+    for place in 0..3 {
+        for len in [8, 1064] {
+            let (world, frames) = covered_frames();
+            let damaged = &frames[place];
+            world.disk.damage(&damaged.path, damaged.offset, &vec![0xFF; len]);
+            let (simulation, dropped) = salvage(&world);
+            assert_eq!(dropped, [], "nothing is lost");
+            assert_eq!(simulation.store().len().unwrap(), 4);
+            drop(simulation);
+
+            let (mut world, _) = covered_frames();
+            world.disk.damage(&damaged.path, damaged.offset, &vec![0xFF; len]);
+            world.open_unchecked().unwrap();
+            let warned = Arc::new(Mutex::new(Vec::new()));
+            let noted = Arc::clone(&warned);
+            let _subscription = world.store().subscribe(move |event| {
+                if let sessile::Event::LogDamaged { file, offset, bytes } = event {
+                    noted.lock().push((file.clone(), *offset, *bytes));
+                }
+            });
+            world.settle();
+            assert_eq!(*warned.lock(), [(damaged.path.clone(), damaged.offset, damaged.len)]);
+            world.check();
+        }
+    }
+}
+
+#[test]
+fn damage_that_reaches_into_what_the_base_does_not_have_is_reported() {
+    let (mut world, frames) = covered_frames();
+    let (last_covered, needed) = (&frames[2], &frames[3]);
+    for (from, to) in [(needed.offset, needed.offset + 8), (last_covered.offset, needed.offset + 8)] {
+        let mut damaged = world.after(&world.disk.moment(), world.disk.moment().after_kill());
+        damaged.disk.damage(&needed.path, from, &vec![0xFF; (to - from) as usize]);
+        let (_, offset, reason) = open_damaged(&mut damaged);
+        assert_eq!(offset, from, "{reason}");
+    }
+    world.open_unchecked().unwrap();
+    world.check();
 }
