@@ -173,6 +173,8 @@ impl Table {
         self.install(&mut shard, id, new, payload, expires_at, number);
         if new.base == InBase::Unknown {
             self.await_lookup(&mut shard, id, number);
+        } else {
+            self.void_touches(&mut shard, id);
         }
         number
     }

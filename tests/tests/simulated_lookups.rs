@@ -231,3 +231,37 @@ fn a_session_dropped_from_memory_is_read_from_the_base() {
     world.check();
     assert!(world.store().stats().evictions >= 4);
 }
+
+/// The reaper needs no lookup: its tombstone is there before the touch has found its session.
+#[test]
+fn a_touch_overtaken_by_the_reaper_and_a_set_leaves_the_set_alone() {
+    let mut world = World::small();
+    world.set("cold", 100, 1000);
+    world.checkpoint();
+    world.restart_unchecked();
+    world.settle();
+    let store = world.store();
+    let touch = store.touch(&id("cold"), world.in_millis(5 * HOUR)).unwrap();
+    assert!(!touch.is_complete());
+    world.pass(1000);
+    let expires_at = world.in_millis(HOUR);
+    let (for_hook, set) = (store.clone(), Arc::new(Mutex::new(false)));
+    let noted = Arc::clone(&set);
+    // While the removal is on its way to the base.
+    world.disk.once(
+        |event| event.is_on_base(Action::Write),
+        move || {
+            drop(for_hook.set(&id("cold"), *b"new", Some(expires_at)).unwrap());
+            *noted.lock() = true;
+        },
+    );
+    while !*set.lock() {
+        assert!(world.simulation().step_maintenance(), "nothing was reaped");
+    }
+    world.settle();
+    touch.wait().unwrap();
+    let session = store.get(&id("cold")).unwrap().unwrap();
+    assert_eq!((session.expires_at, &*session.payload), (expires_at, &b"new"[..]));
+    world.restart_unchecked();
+    assert_eq!(world.store().get(&id("cold")).unwrap().unwrap().expires_at, expires_at);
+}

@@ -49,9 +49,13 @@ impl Table {
     /// Has write `number` acknowledged only when the base was looked up.
     pub(super) fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64) {
         self.progress.unresolved(number);
-        let lookup = self.mark(shard, id);
-        lookup.numbers.push(number);
-        // Touches that still wait were called before this write, which leaves nothing of them.
+        self.mark(shard, id).numbers.push(number);
+        self.void_touches(shard, id);
+    }
+
+    /// Answers the touches that still wait: they were called before a write that leaves nothing of them.
+    pub(super) fn void_touches(&self, shard: &mut Shard, id: &SessionId) {
+        let Some(lookup) = shard.lookups.get_mut(id) else { return };
         for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
             self.answer(waiter, Ok(None));
         }
