@@ -183,7 +183,12 @@ impl Table {
             return Verdict::Skip;
         }
         let changed = match shard.entries.get_mut(&due.id) {
-            Some(entry) if entry.is_dirty() || !entry.is_resolved() => return Verdict::Skip,
+            Some(entry) if entry.is_dirty() || !entry.is_resolved() => {
+                // This index entry will not come up again before the next checkpoint: the due set takes over.
+                entry.filed_at = None;
+                shard.change(&due.id, &self.budget, |_| ());
+                return Verdict::Skip;
+            }
             Some(entry) => {
                 // The index entry that it was filed under is about to go.
                 entry.filed_at = None;

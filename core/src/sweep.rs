@@ -177,11 +177,14 @@ impl Table {
         }
         shard.change(&change.id, &self.budget, |entry| {
             entry.base = base;
-            if let InBase::Present { index_at } = base {
-                entry.filed_at = Some(entry.filed_at.map_or(index_at, |filed_at| filed_at.min(index_at)));
-            }
             if is_last {
                 entry.dirty = Dirty::Clean;
+                // One that changed since it was captured stays with the due set: the reaper passes over an index
+                // entry whose session has changes.
+                entry.filed_at = match base {
+                    InBase::Present { index_at } => Some(index_at),
+                    InBase::Absent | InBase::Unknown => None,
+                };
             }
         });
         shard.evict(&self.budget, &self.counters);

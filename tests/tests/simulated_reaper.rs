@@ -147,3 +147,63 @@ fn many_sessions_expiring_together_are_reaped_in_bounded_steps() {
     assert!(steps >= 3);
     assert_eq!(store.len().unwrap(), 0);
 }
+
+/// A store whose checkpoints are far apart.
+fn world_of_rare_checkpoints() -> World {
+    let day = std::time::Duration::from_secs(24 * 3600);
+    World::new(small_options(Durability::Fsync).checkpoint_interval(day), Durability::Fsync)
+}
+
+#[test]
+fn a_session_touched_before_its_index_entry_came_due_is_removed_at_its_true_expiry() {
+    let mut world = world_of_rare_checkpoints();
+    world.set("touched", 100, 1000);
+    world.checkpoint();
+    world.touch("touched", 3000);
+    world.advance(2000);
+    assert_eq!(world.store().stats().reaped, 0);
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 1, "it waits for the next checkpoint, a day away");
+    world.checkpoint();
+    assert_eq!(world.store().stats().base_sessions, 0);
+    world.restart();
+}
+
+#[test]
+fn a_session_touched_while_a_checkpoint_takes_it_is_removed_at_its_true_expiry() {
+    let mut world = world_of_rare_checkpoints();
+    world.set("touched", 100, 1000);
+    world.settle();
+    let (store, expires_at) = (world.store(), world.in_millis(3000));
+    world
+        .disk
+        .once(|event| event.is_on_base(Action::Write), move || drop(store.touch(&id("touched"), expires_at).unwrap()));
+    world.checkpoint();
+    assert_eq!(world.store().get(&id("touched")).unwrap().unwrap().expires_at, expires_at);
+    world.advance(2000);
+    assert_eq!(world.store().stats().reaped, 0);
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 1, "it waits for the next checkpoint, a day away");
+}
+
+#[test]
+fn a_session_set_again_while_a_checkpoint_takes_its_end_is_removed_at_its_expiry() {
+    let mut world = world_of_rare_checkpoints();
+    world.set("again", 100, HOUR);
+    world.checkpoint();
+    world.set("again", 100, HOUR);
+    world.settle();
+    let (store, expires_at) = (world.store(), world.in_millis(2 * HOUR));
+    world.disk.once(
+        |event| event.is_on_base(Action::Write),
+        move || {
+            drop(store.destroy(&id("again")).unwrap());
+            drop(store.set(&id("again"), *b"again", Some(expires_at)).unwrap());
+        },
+    );
+    world.checkpoint();
+    world.advance(HOUR + 1000);
+    assert_eq!(world.store().stats().reaped, 0);
+    world.advance(HOUR);
+    assert_eq!(world.store().stats().reaped, 1);
+}
