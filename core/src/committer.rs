@@ -105,7 +105,8 @@ impl Committer {
             }
             sync |= drained.urgency == Urgency::Durable || drained.sync_through > self.writer.durable();
             match self.write(drained, now_millis, closing) {
-                Ok(()) => self.health.room_again(),
+                Ok(true) => self.health.room_again(),
+                Ok(false) => {}
                 Err(AppendError::Broken(error)) => return self.fail(error),
                 Err(AppendError::Full) => return self.wait_for_room(self.health.checkpoint_failure(), closing),
                 Err(AppendError::NoSegment(error)) => {
@@ -126,10 +127,12 @@ impl Committer {
         if closing { Next::Finished } else { Next::Wait(self.wait(now_millis)) }
     }
 
-    /// Writes what was drained, in frames.
-    fn write(&mut self, mut drained: Drained, now_millis: u64, closing: bool) -> Result<(), AppendError> {
+    /// Writes what was drained, in frames. Returns whether that shows that there is room: what is written for a
+    /// checkpoint goes into the log's reserve, and its success will tell.
+    fn write(&mut self, mut drained: Drained, now_millis: u64, closing: bool) -> Result<bool, AppendError> {
         let total = drained.operations.len();
         let mut done = 0;
+        let mut has_room = false;
         while done < total {
             let first = drained.first + to_u64(done);
             let space_for = if closing || first <= drained.checkpoint_through {
@@ -153,6 +156,7 @@ impl Committer {
             match written {
                 Ok(count) => {
                     done += count;
+                    has_room |= space_for == SpaceFor::Operations;
                     self.count_batch(count);
                 }
                 Err(error) => {
@@ -171,7 +175,7 @@ impl Committer {
         }
         drained.operations.clear();
         self.emptied = drained.operations;
-        Ok(())
+        Ok(has_room)
     }
 
     fn wrote(&mut self, now_millis: u64) {

@@ -291,6 +291,7 @@ impl Maintenance {
                 self.reaper.rewind();
                 self.next_due = None;
                 engine.health.checkpoint_ended(None);
+                engine.health.room_again();
                 engine.counters.checkpoints.one();
                 engine.counters.checkpoint_sessions.add(sessions);
                 let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

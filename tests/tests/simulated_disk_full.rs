@@ -2,8 +2,10 @@
 //!
 //! The failure guarded against: a full disk that leaves a store poisoned, or damaged, or stuck.
 
+use std::io::ErrorKind;
+
 use sessile::{Durability, Error};
-use sessile_tests::disk::Loss;
+use sessile_tests::disk::{Action, Fault, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::world::{World, id, small_options};
 
@@ -128,4 +130,36 @@ fn openings_that_fail_for_lack_of_room_do_not_pile_up() {
     world.open_unchecked().unwrap();
     world.settle();
     assert_eq!(world.store().len().unwrap(), 16);
+}
+
+/// A checkpoint that is tried again may write what waits into the log's reserve: that is not room.
+#[test]
+fn a_full_disk_refuses_every_write_until_there_is_room() {
+    let mut world = World::small();
+    world.set("before", 100, HOUR);
+    world.checkpoint();
+    // The log may grow to its bound, the base may not grow at all.
+    world.disk.fail_when(|event| event.is_on_base(Action::SetLen).then_some(Fault::Error(ErrorKind::StorageFull)));
+    fill_until_refused(&mut world);
+    for number in 0..200 {
+        match world.try_set(&format!("{number}"), 1000, HOUR) {
+            Err(Error::DiskFull { .. }) => {}
+            other => panic!("{number}: {other:?}"),
+        }
+        world.pass(20);
+        world.commit();
+        while world.simulation().step_maintenance() {
+            match world.try_set(&format!("{number}, meanwhile"), 1000, HOUR) {
+                Err(Error::DiskFull { .. }) => {}
+                other => panic!("{number}, while a checkpoint is tried: {other:?}"),
+            }
+        }
+        world.simulation().step_completions();
+    }
+    world.disk.heal();
+    world.advance(2000);
+    world.set("accepted", 10, HOUR);
+    world.settle();
+    assert_eq!(world.waiting(), 0);
+    world.check();
 }
