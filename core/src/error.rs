@@ -124,8 +124,8 @@ pub enum Error {
         /// The path as given.
         path: PathBuf,
     },
-    /// The operating system refused an operation.
-    #[error("{operation} {} failed: {source}", path.display())]
+    /// The operating system refused an operation. What to do depends on what it said, and the sentence says it.
+    #[error("could not {operation} {}: {source}; {}", path.display(), what_to_do(source))]
     Io {
         /// What was tried, as a verb: "open", "create", "read".
         operation: &'static str,
@@ -264,4 +264,49 @@ impl Error {
 /// Whether an operation failed because the disk, or this user's share of it, is full.
 pub(crate) fn is_no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// What whoever reads of a refused operation can do about it.
+fn what_to_do(source: &io::Error) -> &'static str {
+    // These have no kind of their own.
+    #[cfg(unix)]
+    match source.raw_os_error() {
+        Some(5) => return "the disk failed, see what the system's log says of it",
+        Some(23 | 24) => return "raise the limit on open files",
+        _ => {}
+    }
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => "give this process the right to read and write there",
+        io::ErrorKind::NotFound => "check that the directory above it exists, and that nothing was moved or removed",
+        io::ErrorKind::ReadOnlyFilesystem => "mount the file system for writing, or give the store another path",
+        io::ErrorKind::Unsupported => "put the store on a local file system that supports this",
+        io::ErrorKind::StaleNetworkFileHandle => "put the store on a local file system",
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => "raise this process's limits, or free memory",
+        _ => "if it happens again, see what the system's log says of it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_operation_says_what_to_do_by_what_the_system_said() {
+        let said = |source| Error::io("open", "sessions/base.redb", source).to_string();
+        let kinds = [
+            (io::ErrorKind::PermissionDenied, "the right to read and write"),
+            (io::ErrorKind::NotFound, "the directory above it exists"),
+            (io::ErrorKind::ReadOnlyFilesystem, "for writing"),
+            (io::ErrorKind::Other, "the system's log"),
+        ];
+        for (kind, advice) in kinds {
+            let sentence = said(kind.into());
+            assert!(sentence.starts_with("could not open sessions/base.redb: "), "{sentence}");
+            assert!(sentence.contains(advice), "{sentence}");
+        }
+        if cfg!(unix) {
+            assert!(said(io::Error::from_raw_os_error(24)).contains("limit on open files"));
+            assert!(said(io::Error::from_raw_os_error(5)).contains("the disk failed"));
+        }
+    }
 }
