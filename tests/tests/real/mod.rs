@@ -1,6 +1,7 @@
 //! What the tests on real disks and with real processes share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod damage;
 pub mod process;
 pub mod segments;
 

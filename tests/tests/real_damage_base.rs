@@ -1,0 +1,125 @@
+//! Damage to the base is noticed, and never shows as another content.
+
+mod real;
+
+use std::fs;
+
+use real::damage::{based, corrupted, edit_base, logged, names, record};
+use real::{Place, copy, id, open, options, payload, seed, set};
+use sessile::{Error, Store};
+
+#[test]
+fn a_log_without_its_base_is_damage() {
+    let place = Place::new();
+    logged(&place.store(), 3);
+    let base = place.store().join("base.redb");
+    fs::remove_file(&base).unwrap();
+    corrupted(&place.store(), &base);
+    assert!(!base.exists(), "nothing is made up");
+}
+
+#[test]
+fn a_base_without_its_log_is_damage() {
+    let place = Place::new();
+    based(&place.store(), 3);
+    let log = place.store().join("log");
+    fs::remove_dir_all(&log).unwrap();
+    corrupted(&place.store(), &log);
+}
+
+#[test]
+fn a_base_that_is_empty_or_cut_short_is_damage() {
+    let place = Place::new();
+    based(&place.store(), 500);
+    let base = place.store().join("base.redb");
+    let sound = fs::read(&base).unwrap();
+    for len in [0, 1, 100, 4096, sound.len() / 2, sound.len() - 1] {
+        fs::write(&base, &sound[..len]).unwrap();
+        corrupted(&place.store(), &base);
+    }
+    fs::write(&base, vec![0; sound.len()]).unwrap();
+    corrupted(&place.store(), &base);
+    fs::write(&base, "this is somebody's letter, not a database").unwrap();
+    corrupted(&place.store(), &base);
+    fs::write(&base, sound).unwrap();
+    assert_eq!(names(&open(&place.store())).len(), 500);
+}
+
+#[test]
+fn changed_bytes_in_the_base_never_show_another_content() {
+    const COUNT: usize = 200;
+    let place = Place::new();
+    let sound = place.path().join("sound");
+    based(&sound, COUNT);
+    let bytes = fs::read(sound.join("base.redb")).unwrap();
+    let full: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    let seed = seed("DAMAGE_SEED");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut refused, mut errors, mut gone) = (0, 0, 0);
+    for round in 0..100 {
+        let path = place.path().join(format!("{round}"));
+        copy(&sound, &path);
+        let base = path.join("base.redb");
+        let mut bytes = fs::read(&base).unwrap();
+        // The beginning, where the file says what it is, and where it is not empty.
+        let at = if round % 4 == 0 { random.usize(..512) } else { full[random.usize(..full.len())] };
+        bytes[at] ^= 1 << random.u32(..8);
+        fs::write(&base, bytes).unwrap();
+        match Store::open(options(&path)) {
+            Err(Error::Corrupted { file, .. } | Error::UnsupportedFormat { file, .. }) => {
+                assert_eq!(file, base);
+                refused += 1;
+            }
+            Err(error) => panic!("byte {at}: {error}"),
+            Ok(store) => {
+                for i in 0..COUNT {
+                    match store.get(&id(format!("{i}"))) {
+                        Ok(Some(session)) => {
+                            assert_eq!(&*session.payload, format!("content of {i}").as_bytes(), "byte {at}");
+                        }
+                        Ok(None) => gone += 1,
+                        Err(Error::Corrupted { file, .. }) => {
+                            assert_eq!(file, base);
+                            errors += 1;
+                        }
+                        Err(error) => panic!("byte {at}: {error}"),
+                    }
+                }
+            }
+        }
+        fs::remove_dir_all(&path).unwrap();
+    }
+    eprintln!("{refused} opens refused; {errors} reads failed, {gone} sessions were not found");
+    assert!(refused > 0 && errors > 0, "the test missed its point");
+}
+
+#[test]
+fn a_damaged_record_is_an_error_and_the_others_are_fine() {
+    let place = Place::new();
+    based(&place.store(), 10);
+    let mut damaged = record(&place.store(), "3");
+    *damaged.last_mut().unwrap() ^= 1;
+    edit_base(&place.store(), |table| drop(table.insert(b"3".as_slice(), damaged.as_slice()).unwrap()));
+    let base = place.store().join("base.redb");
+    let store = open(&place.store());
+    let error = store.get(&id("3")).unwrap_err();
+    assert!(matches!(&error, Error::Corrupted { file, .. } if *file == base), "{error}");
+    for i in (0..10).filter(|i| *i != 3) {
+        assert_eq!(payload(&store, format!("{i}")), Some(format!("content of {i}").into_bytes()));
+    }
+    // Its user logs in again, and that is that.
+    set(&store, "3", "content of 3");
+    store.close().unwrap();
+    assert_eq!(names(&open(&place.store())), Vec::from_iter(0..10));
+}
+
+#[test]
+fn a_record_under_another_id_is_not_shown() {
+    let place = Place::new();
+    based(&place.store(), 10);
+    let alices = record(&place.store(), "1");
+    edit_base(&place.store(), |table| drop(table.insert(b"2".as_slice(), alices.as_slice()).unwrap()));
+    let store = open(&place.store());
+    assert!(matches!(store.get(&id("2")), Err(Error::Corrupted { .. })));
+    assert!(payload(&store, "1").is_some());
+}
