@@ -96,8 +96,9 @@ impl Options {
         self
     }
 
-    /// The log's bound on disk, in bytes, which also bounds the time to open after a crash. Exceeded only while
-    /// an open after a crash writes again what it replayed, and by large payloads that are queued together.
+    /// The log's bound on disk, in bytes, which also bounds the time to open after a crash. Exceeded only by what
+    /// an open after a crash writes again, until the first checkpoint, and by large payloads that are queued
+    /// together.
     /// Default: 64 MiB; at least 4 MiB and four times `payload_bytes_max`, at most 64 GiB.
     pub const fn log_bytes_max(mut self, log_bytes_max: u64) -> Self {
         self.log_bytes_max = log_bytes_max;

@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use sessile::Durability;
+use sessile::{Durability, Error};
 use sessile_tests::disk::{Action, Loss};
 use sessile_tests::proof::{Effort, crash_at_every_moment};
+use sessile_tests::seed::{depth, seed};
 use sessile_tests::world::{PATH, World, small_options};
 
 const HOUR: u64 = 3_600_000;
@@ -167,5 +168,81 @@ fn a_batch_larger_than_a_frame_is_written_in_order() {
     world.set("last", 1 << 20, HOUR);
     world.settle();
     world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
+/// What a checkpoint waits for may need more than the log's reserve: were it to wait for room, it would wait
+/// for itself.
+#[test]
+fn a_checkpoint_that_needs_more_than_the_reserve_gets_it() {
+    let mut world = World::small();
+    // Maintenance does not run, until the log takes no more.
+    for number in 0..60 {
+        world.set(&format!("{number}"), 60_000, HOUR);
+        world.simulation().step_reader();
+        world.commit();
+        if world.waiting() > 0 {
+            break;
+        }
+    }
+    assert_eq!(world.waiting(), 1);
+    assert!(log_bytes(&world) <= LOG_BYTES_MAX / 8 * 5);
+    world.set("large", 440_000, HOUR);
+    world.set("largest", 1 << 20, HOUR);
+    assert!(matches!(world.try_set("too much", 100, HOUR), Err(Error::Overloaded { .. })));
+    world.simulation().step_reader();
+    world.commit();
+    assert_eq!(world.waiting(), 3);
+    let mut most = 0;
+    while world.simulation().step_maintenance() {
+        most = most.max(log_bytes(&world));
+    }
+    assert!(most > LOG_BYTES_MAX, "the log had {most} bytes, the reserve was enough");
+    assert!(most <= LOG_BYTES_MAX + (1 << 20));
+    world.settle();
+    assert_eq!(world.waiting(), 0);
+    assert!(log_bytes(&world) <= LOG_BYTES_MAX);
+    world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
+/// Segments of the smallest log are smaller than a frame may be: some are made to measure.
+#[test]
+fn frames_larger_than_a_segment_keep_the_smallest_log_within_its_bound() {
+    let seed = seed("frames_larger_than_a_segment_keep_the_smallest_log_within_its_bound");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut world = World::small();
+    let mut most = 0;
+    for round in 0..150 * depth() {
+        let mut left = random.usize(1000..(1 << 20) - 10_000);
+        while left > 0 {
+            let len = random.usize(1..=left);
+            match world.try_set(&format!("{}", random.u8(0..20)), len, HOUR) {
+                Ok(()) => left -= len,
+                Err(Error::Overloaded { .. }) => left = 0,
+                Err(error) => panic!("round {round}: {error}"),
+            }
+        }
+        world.commit();
+        most = most.max(log_bytes(&world));
+        while world.waiting() > 0 {
+            world.simulation().step_reader();
+            world.simulation().step_maintenance();
+            world.commit();
+            most = most.max(log_bytes(&world));
+        }
+        match random.u8(0..30) {
+            0 => world.restart(),
+            1 => {
+                let seed = random.u64(..);
+                world.lose_power(Loss::of_round(seed % 4), seed);
+            }
+            _ => continue,
+        }
+        // What a recovery wrote again, in segments of its own, may exceed the bound until it is covered.
+        world.checkpoint();
+    }
+    assert!(most <= LOG_BYTES_MAX, "the log had {most} bytes");
+    world.settle();
     world.check();
 }
