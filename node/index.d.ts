@@ -167,6 +167,8 @@ export type SessileErrorCode =
   | 'ERR_SESSILE_UNREADABLE'
   /** A warning: the machine's clock was moved. */
   | 'ERR_SESSILE_CLOCK_JUMPED'
+  /** A warning: a part of the log that was not needed is damaged; nothing is lost. */
+  | 'ERR_SESSILE_LOG_DAMAGED'
 
 /** A failed operation: what happened, to what, and what to do about it. */
 export declare class SessileError extends Error {
@@ -193,8 +195,8 @@ export type ResultCallback<Result> = (error: any, result?: Result) => void
  * Events: `error` tells of a failure that no callback and no promise could report, such as one in the
  * background. Where nobody listens it is a process warning, once for each code. A save that fails at the end
  * of a response is none of these: express-session has a callback and hands the error to `next`, so that the
- * error middleware gets it, with `res.headersSent` set: the client has its response already. `warning` tells of what is no failure, such as a clock that was
- * moved.
+ * error middleware gets it, with `res.headersSent` set: the client has its response already. `warning` tells of
+ * what is no failure: a clock that was moved, damage that cost nothing.
  */
 export declare class SessileStore extends Store {
   /**

@@ -4,6 +4,7 @@
 //! answer by its type and needs no `try` around anything that might call back.
 
 use std::io;
+use std::path::Path;
 
 use napi::bindgen_prelude::{Env, Object};
 use sessile::{Error, ErrorCode};
@@ -52,6 +53,16 @@ impl Failure {
              time, but nothing is removed from disk for ten minutes; check the clock"
         );
         Self::new("CLOCK_JUMPED", &message)
+    }
+
+    /// The store's warning that it passed over damage which cost nothing.
+    pub(crate) fn log_damaged(file: &Path, offset: u64, bytes: u64) -> Self {
+        let message = format!(
+            "{} is damaged at byte {offset}, {bytes} bytes of it; nothing is lost, since the base has all of it; check \
+             the disk",
+            file.display()
+        );
+        Self::new("LOG_DAMAGED", &message)
     }
 
     /// The failure as `{ code, message, cause: { message, errno } | undefined }`.

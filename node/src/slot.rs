@@ -73,6 +73,7 @@ impl Slot {
             let (failure, is_warning) = match event {
                 Event::BackgroundError(error) => (error.clone().into(), false),
                 Event::ClockJumped { by_millis } => (Failure::clock_jumped(*by_millis), true),
+                Event::LogDamaged { file, offset, bytes } => (Failure::log_damaged(file, *offset, *bytes), true),
                 // A later store may tell more than this addon knows of.
                 _ => return,
             };

@@ -125,6 +125,30 @@ describe('a store that is damaged', () => {
     assert.deepEqual(fs.readFileSync(segment), damaged)
   })
 
+  test('in a part of its log that the base has opens with a warning', async (t) => {
+    const directory = path.join(temporary(t), 'sessions')
+    const code = `
+      const store = new SessileStore({ path: storePath })
+      store.set('covered', sessionOf({ text: 'c'.repeat(500) }))
+        .then(() => store.flush())
+        .then(() => store.set('needed', sessionOf({ text: 'n'.repeat(500) })))
+        .then(() => process.kill(process.pid, 'SIGKILL'))
+    `
+    await run(t, code, directory)
+    const [segment] = segmentsIn(directory).filter((file) => fs.readFileSync(file).includes('c'.repeat(500)))
+    change(segment, (bytes) => {
+      bytes[bytes.indexOf('c'.repeat(500)) + 100] ^= 1
+    })
+    const store = openStore(t, { path: directory })
+    const warnings = []
+    store.on('warning', (warning) => warnings.push(warning))
+    assert.equal(await store.length(), 2)
+    await store.flush()
+    const [warning] = warnings
+    assert.equal(warning.code, 'ERR_SESSILE_LOG_DAMAGED')
+    assert.match(warning.message, /\.log is damaged at byte \d+.*nothing is lost/)
+  })
+
   test('rejects from open()', async (t) => {
     const directory = await closedStore(t)
     change(path.join(directory, 'base.redb'), (bytes) => bytes.fill(0x5a))
