@@ -14,7 +14,7 @@ ADDON := libsessile_node.so
 endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build demo test test-style test-rust test-node test-demo kill-test bench deny clean
+.PHONY: help build demo test test-style test-rust test-node test-demo header kill-test bench deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -22,6 +22,7 @@ help:
 	@echo "make build      release build; afterwards require('<checkout>/node') works"
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
+	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
 
@@ -55,6 +56,10 @@ test-node: build node/node_modules/.package-lock.json
 
 test-demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	cd examples/express && $(NPM) run --silent test
+
+# Writes include/sessile.h and the listing of the ABI from ffi/src.
+header:
+	SESSILE_WRITE_HEADER=1 $(CARGO) test --locked --quiet -p sessile-ffi --test header
 
 kill-test:
 	KILL_ROUNDS=$(KILL_ROUNDS) $(CARGO) test --locked --release -p sessile-tests --test real_kill -- --nocapture

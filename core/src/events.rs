@@ -6,7 +6,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::lock::Mutex;
@@ -46,8 +45,8 @@ pub(crate) type Task = Box<dyn FnOnce() + Send>;
 pub(crate) struct Tasks {
     sender: Sender<Option<Task>>,
     receiver: Receiver<Option<Task>>,
-    /// The thread takes no more: whoever comes now runs its task itself.
-    ended: Arc<AtomicBool>,
+    /// Set together with the queue's end, so that no task gets behind it unnoticed.
+    ended: Arc<Mutex<bool>>,
 }
 
 impl Default for Tasks {
@@ -58,17 +57,29 @@ impl Default for Tasks {
 }
 
 impl Tasks {
+    /// Has the completion thread run `task`; behind the queue's end, where only the answer to a lookup that was
+    /// under way while the store closed can come, this thread does.
     pub(crate) fn push(&self, task: Task) {
+        if let Err(late) = self.try_push(task) {
+            guard(late);
+        }
+    }
+
+    /// Gives `task` back where the queue has ended: nothing runs behind that.
+    pub(crate) fn try_push(&self, task: Task) -> Result<(), Task> {
+        let ended = self.ended.lock();
+        if *ended {
+            return Err(task);
+        }
         // The queue holds its own receiver, so it is never disconnected.
         drop(self.sender.send(Some(task)));
-        if self.ended.load(Ordering::SeqCst) {
-            // The answer to a lookup that was under way while the store closed.
-            self.run_rest();
-        }
+        Ok(())
     }
 
     /// Ends [`Tasks::run`] behind the tasks that are queued now.
     pub(crate) fn end(&self) {
+        let mut ended = self.ended.lock();
+        *ended = true;
         drop(self.sender.send(None));
     }
 
@@ -76,15 +87,6 @@ impl Tasks {
     pub(crate) fn run(&self) {
         while let Ok(Some(task)) = self.receiver.recv() {
             guard(task);
-        }
-        // A task that comes now is seen here, or whoever brings it sees this.
-        self.ended.store(true, Ordering::SeqCst);
-        self.run_rest();
-    }
-
-    fn run_rest(&self) {
-        while let Ok(task) = self.receiver.try_recv() {
-            task.into_iter().for_each(guard);
         }
     }
 
@@ -191,13 +193,15 @@ mod tests {
     fn a_task_that_comes_after_the_end_is_run_all_the_same() {
         let tasks = Tasks::default();
         let (sender, done) = crossbeam_channel::unbounded();
-        for name in ["before", "behind"] {
+        let task = |name| -> Task {
             let sender = sender.clone();
-            tasks.push(Box::new(move || sender.send(name).unwrap()));
-            tasks.end();
-        }
+            Box::new(move || sender.send(name).unwrap())
+        };
+        tasks.push(task("before"));
+        tasks.end();
         tasks.run();
-        tasks.push(Box::new(move || sender.send("late").unwrap()));
-        assert_eq!(done.try_iter().collect::<Vec<_>>(), ["before", "behind", "late"]);
+        tasks.push(task("late"));
+        assert!(tasks.try_push(task("refused")).is_err());
+        assert_eq!(done.try_iter().collect::<Vec<_>>(), ["before", "late"]);
     }
 }

@@ -397,6 +397,29 @@ impl Store {
         self.engine().counters.snapshot()
     }
 
+    /// Whether operations can be called: neither this handle nor the store is closed, and this is the process that
+    /// opened it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]
+    pub fn check_open(&self) -> Result<()> {
+        self.open_engine().map(drop)
+    }
+
+    /// Has `task` called once on the completion thread, behind the callbacks that are queued there: for a boundary
+    /// whose callers must not be called back from within their own call.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]: `task` is dropped without being called.
+    pub fn run_later<F>(&self, task: F) -> Result<()>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let engine = self.engine();
+        engine.check_process()?;
+        engine.tasks.try_push(Box::new(task)).map_err(|_late| engine.closed_error())
+    }
+
     /// Whether a failure of the log has ended all writing; see [`Error::Poisoned`].
     #[must_use]
     pub fn is_poisoned(&self) -> bool {

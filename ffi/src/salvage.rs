@@ -1,0 +1,97 @@
+//! Opening a damaged store with what is left of it, and the list of what could not be saved.
+
+use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
+
+use sessile::{Dropped, Store};
+
+use crate::error::sessile_error;
+use crate::guard::guarded_or;
+use crate::handle::{Output, give, given};
+use crate::options::sessile_options;
+use crate::status::sessile_status;
+use crate::store::{opened, sessile_store};
+use crate::text;
+
+/// What a salvage could not save, one item for each place. It never changes: any number of threads may read it.
+pub struct sessile_dropped(Vec<Item>);
+
+struct Item {
+    file: CString,
+    offset_bytes: u64,
+    reason: CString,
+}
+
+impl From<Dropped> for Item {
+    fn from(dropped: Dropped) -> Self {
+        Self {
+            file: text::to_c(dropped.file.display().to_string()),
+            offset_bytes: dropped.offset,
+            reason: text::to_c(dropped.reason),
+        }
+    }
+}
+
+/// Opens a damaged store with what is left of it, and lists what could not be saved.
+///
+/// **Copy the directory first**: damaged records are removed, damaged parts of the log stepped over, and an unreadable
+/// base is set aside as `base.redb.damaged`. Sessions may come back as they were earlier, and destroyed ones may come
+/// back.
+///
+/// As `sessile_store_open`; and `*dropped_out` is a list that the caller owns and ends with `sessile_dropped_free`,
+/// empty if nothing was damaged, NULL on failure. `SESSILE_STATUS_CORRUPTED` only for what cannot be worked around.
+/// `SESSILE_STATUS_LOCKED` also if this process has the store open.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_store_open_salvage(
+    options: Option<&sessile_options>,
+    store_out: Option<&mut MaybeUninit<*mut sessile_store>>,
+    dropped_out: Option<&mut MaybeUninit<*mut sessile_dropped>>,
+    error_out: Option<&mut MaybeUninit<*mut sessile_error>>,
+) -> sessile_status {
+    let store_out = Output::clear(store_out, "store_out");
+    let dropped_out = Output::clear(dropped_out, "dropped_out");
+    opened(error_out, || {
+        let (store_out, dropped_out) = (store_out?, dropped_out?);
+        let options = given(options, "options")?.to_options();
+        let path = options.path().to_owned();
+        let (store, dropped) = Store::open_salvage(options)?;
+        dropped_out.put(give(sessile_dropped(dropped.into_iter().map(Item::from).collect())));
+        store_out.put(give(sessile_store::new(store, path)));
+        Ok(())
+    })
+}
+
+fn item(dropped: Option<&sessile_dropped>, index: usize) -> Option<&Item> {
+    dropped?.0.get(index)
+}
+
+/// How many items the list has. Of NULL: 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_len(dropped: Option<&sessile_dropped>) -> usize {
+    dropped.map_or(0, |dropped| dropped.0.len())
+}
+
+/// The file that item `index` was in, in UTF-8, valid until the list is freed. An empty text where there is no such
+/// item.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_file(dropped: Option<&sessile_dropped>, index: usize) -> *const c_char {
+    item(dropped, index).map_or(c"".as_ptr(), |item| item.file.as_ptr())
+}
+
+/// Where in its file item `index` was, in bytes; 0 where the place is not known or there is no such item.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_offset_bytes(dropped: Option<&sessile_dropped>, index: usize) -> u64 {
+    item(dropped, index).map_or(0, |item| item.offset_bytes)
+}
+
+/// What was found at item `index`, in UTF-8, valid until the list is freed. An empty text where there is no such item.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_reason(dropped: Option<&sessile_dropped>, index: usize) -> *const c_char {
+    item(dropped, index).map_or(c"".as_ptr(), |item| item.reason.as_ptr())
+}
+
+/// Ends a list. NULL is nothing to end.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_free(dropped: Option<Box<sessile_dropped>>) {
+    guarded_or((), || drop(dropped));
+}

@@ -1,0 +1,182 @@
+/*
+ * Everything the library does, once, in the way it is meant to be used.
+ */
+#include "check.h"
+
+static void versions(void) {
+  CHECK(sessile_abi_version() == SESSILE_ABI_VERSION);
+  CHECK(strchr(sessile_version(), '.') != NULL);
+}
+
+static void a_session_is_kept_read_and_removed(sessile_store *store) {
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_store_set(store, bytes("a1b2"), bytes("{\"user\":7}"), FAR_MS));
+  CHECK_OK(sessile_store_get(store, bytes("a1b2"), &session));
+  CHECK(equals(sessile_session_id(session), "a1b2"));
+  CHECK(equals(sessile_session_payload(session), "{\"user\":7}"));
+  CHECK(sessile_session_expires_at_ms(session) == FAR_MS);
+  CHECK(sessile_session_created_at_ms(session) > 0);
+  uint64_t version = sessile_session_version(session);
+  uint64_t created_at_ms = sessile_session_created_at_ms(session);
+
+  /* A session that was read does not change with the store's. */
+  sessile_session *later = NULL;
+  CHECK_OK(sessile_store_set(store, bytes("a1b2"), bytes("{}"), FAR_MS));
+  CHECK_OK(sessile_store_get(store, bytes("a1b2"), &later));
+  CHECK(equals(sessile_session_payload(session), "{\"user\":7}"));
+  CHECK(equals(sessile_session_payload(later), "{}"));
+  CHECK(sessile_session_version(later) > version);
+  CHECK(sessile_session_created_at_ms(later) == created_at_ms);
+  sessile_session_free(session);
+  sessile_session_free(later);
+
+  CHECK_OK(sessile_store_destroy(store, bytes("a1b2")));
+  CHECK_OK(sessile_store_get(store, bytes("a1b2"), &session));
+  CHECK(session == NULL);
+  CHECK_OK(sessile_store_destroy(store, bytes("a1b2")));
+}
+
+static void a_touch_moves_the_expiry(sessile_store *store) {
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_store_set(store, bytes("touched"), bytes("x"), FAR_MS));
+  CHECK_OK(sessile_store_touch(store, bytes("touched"), FAR_MS + 5));
+  CHECK_OK(sessile_store_get(store, bytes("touched"), &session));
+  CHECK(sessile_session_expires_at_ms(session) == FAR_MS + 5);
+  sessile_session_free(session);
+
+  /* Earlier, too, into the past: the session is over. */
+  CHECK_OK(sessile_store_touch(store, bytes("touched"), 1));
+  CHECK_OK(sessile_store_get(store, bytes("touched"), &session));
+  CHECK(session == NULL);
+
+  /* A touch creates nothing. */
+  CHECK_OK(sessile_store_touch(store, bytes("absent"), FAR_MS));
+  CHECK_OK(sessile_store_get(store, bytes("absent"), &session));
+  CHECK(session == NULL);
+}
+
+static void bytes_of_any_value_are_kept(sessile_store *store) {
+  const uint8_t id[] = {0, 255, 0};
+  const uint8_t payload[] = {0, 1, 0, 254};
+  const sessile_bytes binary_id = {id, sizeof id};
+  const sessile_bytes binary_payload = {payload, sizeof payload};
+  const sessile_bytes nothing = {NULL, 0};
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_store_set(store, binary_id, binary_payload, 0));
+  CHECK_OK(sessile_store_get(store, binary_id, &session));
+  CHECK(sessile_session_payload(session).len == sizeof payload);
+  CHECK(memcmp(sessile_session_payload(session).data, payload, sizeof payload) == 0);
+  /* An expiry of 0 is the store's ttl from now: one day here. */
+  uint64_t lives_ms = sessile_session_expires_at_ms(session) - sessile_session_created_at_ms(session);
+  CHECK(lives_ms == UINT64_C(24) * 60 * 60 * 1000);
+  sessile_session_free(session);
+
+  CHECK_OK(sessile_store_set(store, binary_id, nothing, 0));
+  CHECK_OK(sessile_store_get(store, binary_id, &session));
+  CHECK(session != NULL && sessile_session_payload(session).len == 0);
+  sessile_session_free(session);
+  CHECK_OK(sessile_store_destroy(store, binary_id));
+}
+
+static void a_cursor_gives_every_session_once_in_order(sessile_store *store) {
+  char id[16];
+  const int sessions = 300;
+  for (int i = 0; i < sessions; i++) {
+    snprintf(id, sizeof id, "s%05d", i);
+    CHECK_OK(sessile_store_set(store, bytes(id), bytes(id), FAR_MS));
+  }
+  uint64_t len = 0;
+  CHECK_OK(sessile_store_len(store, &len));
+  CHECK(len == (uint64_t)sessions);
+
+  sessile_cursor *cursor = NULL;
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_cursor_open(store, &cursor));
+  for (int i = 0; i < sessions; i++) {
+    snprintf(id, sizeof id, "s%05d", i);
+    CHECK_OK(sessile_cursor_next(cursor, &session));
+    CHECK(equals(sessile_session_id(session), id));
+    CHECK(equals(sessile_session_payload(session), id));
+    sessile_session_free(session);
+  }
+  CHECK_OK(sessile_cursor_next(cursor, &session));
+  CHECK(session == NULL);
+  CHECK_OK(sessile_cursor_next(cursor, &session));
+  CHECK(session == NULL);
+  sessile_cursor_close(cursor);
+}
+
+static void a_backup_is_a_store(sessile_store *store) {
+  char path[600];
+  CHECK_OK(sessile_store_backup(store, path_in(path, sizeof path, "backup")));
+  /* Its directory must not be there before. */
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_backup(store, path));
+
+  sessile_store *backup = open_store("backup", SESSILE_DURABILITY_FSYNC);
+  uint64_t len = 0;
+  CHECK_OK(sessile_store_len(backup, &len));
+  CHECK(len == 300);
+  close_store(backup);
+}
+
+static void figures_count(sessile_store *store) {
+  sessile_stats stats;
+  CHECK_OK(sessile_store_stats(store, sizeof stats, &stats));
+  CHECK(stats.sets >= 300 && stats.destroys >= 2 && stats.syncs > 0 && stats.log_bytes > 0);
+
+  /* A program that knows only the first two figures gets those, and nothing behind them is touched. */
+  uint64_t first[3] = {7, 7, 7};
+  CHECK_OK(sessile_store_stats(store, 2 * sizeof(uint64_t), (sessile_stats *)(void *)first));
+  CHECK(first[0] == stats.hits && first[1] == stats.misses && first[2] == 7);
+}
+
+static void an_expired_session_is_reaped(sessile_store *store) {
+  sessile_session *session = NULL;
+  uint64_t reaped = 0;
+  CHECK_OK(sessile_store_set(store, bytes("expired"), bytes("x"), 1));
+  CHECK_OK(sessile_store_get(store, bytes("expired"), &session));
+  CHECK(session == NULL);
+  CHECK_OK(sessile_store_reap(store, &reaped));
+  CHECK(reaped <= 2);
+}
+
+static void clear_removes_everything(sessile_store *store) {
+  uint64_t len = 7;
+  CHECK_OK(sessile_store_clear(store));
+  CHECK_OK(sessile_store_len(store, &len));
+  CHECK(len == 0);
+}
+
+static void a_salvage_of_a_sound_store_drops_nothing(void) {
+  char path[600];
+  sessile_options *options = sessile_options_new(path_in(path, sizeof path, "backup"));
+  sessile_store *store = NULL;
+  sessile_dropped *dropped = NULL;
+  sessile_error *error = NULL;
+  CHECK_OK(sessile_store_open_salvage(options, &store, &dropped, &error));
+  CHECK(error == NULL && sessile_dropped_len(dropped) == 0);
+  uint64_t len = 0;
+  CHECK_OK(sessile_store_len(store, &len));
+  CHECK(len == 300);
+  sessile_dropped_free(dropped);
+  sessile_options_free(options);
+  close_store(store);
+}
+
+int main(void) {
+  versions();
+  sessile_store *store = open_store("sessions", SESSILE_DURABILITY_FSYNC);
+  a_session_is_kept_read_and_removed(store);
+  a_touch_moves_the_expiry(store);
+  bytes_of_any_value_are_kept(store);
+  a_cursor_gives_every_session_once_in_order(store);
+  CHECK_OK(sessile_store_flush(store));
+  CHECK_OK(sessile_store_sync(store));
+  a_backup_is_a_store(store);
+  figures_count(store);
+  an_expired_session_is_reaped(store);
+  clear_removes_everything(store);
+  close_store(store);
+  a_salvage_of_a_sound_store_drops_nothing();
+  return 0;
+}
