@@ -283,6 +283,7 @@ impl Engine {
         };
         let closed = self.closed_error();
         self.health.close(closed.clone());
+        self.table.refuse_operations(closed.clone());
         self.doorbell.close(&closed);
         self.sequencer.close();
         for _ in 0..crate::threads::READERS {

@@ -78,7 +78,7 @@ impl fmt::Debug for Progress {
 impl State {
     fn answer(&self, number: u64, need: Need) -> Option<Result<()>> {
         let reached = match need {
-            Need::Nothing => true,
+            Need::Nothing => self.failure.is_none() || number <= self.durable,
             Need::Written => number <= self.written.max(self.durable),
             Need::Durable => number <= self.durable,
         };
@@ -247,7 +247,8 @@ impl Progress {
     /// Whether it is known without the lock that the operation is acknowledged.
     fn is_acknowledged(&self, number: u64, need: Need) -> bool {
         let reached = match need {
-            Need::Nothing => true,
+            // Whether the log has failed is known under the lock.
+            Need::Nothing => number <= self.durable(),
             Need::Written => number <= self.written.load(Ordering::Acquire).max(self.durable()),
             Need::Durable => number <= self.durable(),
         };

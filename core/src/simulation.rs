@@ -112,6 +112,16 @@ impl Simulation {
         drop(self.engine.shut_down(false));
     }
 
+    /// Takes no operation from now on: what closing begins with, while calls may have passed the handle's check.
+    pub fn end_operations(&self) {
+        self.engine.table.refuse_operations(self.engine.closed_error());
+    }
+
+    /// Ends the completion thread's queue: the last thing that closing does to it.
+    pub fn end_completions(&self) {
+        self.engine.tasks.end();
+    }
+
     /// Copies the store's base as [`Store::backup`] does, without its checkpoint.
     ///
     /// # Errors

@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Subscription};
-use crate::lock::Mutex;
 use crate::lookup::look_up;
 use crate::numbers::to_u64;
 use crate::options::{Options, check_expiry};
@@ -174,7 +173,7 @@ impl Store {
             let (sender, answers) = crossbeam_channel::bounded(1);
             receiver = Some(answers);
             Waiter::Blocked(sender)
-        });
+        })?;
         let (None, Some(receiver)) = (&answer, receiver) else {
             engine.counters.hits.one();
             return Ok(answer.flatten());
@@ -198,24 +197,16 @@ impl Store {
             Ok(readable) => readable,
             Err(error) => return Some(Err(error)),
         };
-        // Kept where it can be taken back.
-        let callback = Arc::new(Mutex::new(Some(callback)));
-        let place = Arc::clone(&callback);
-        let answer = engine.table.get(id, now, || {
-            Waiter::Read(Box::new(move |session| {
-                let callback = place.lock().take();
-                if let Some(callback) = callback {
-                    callback(session);
-                }
-            }))
-        });
+        let answer = match engine.table.get(id, now, || Waiter::Read(Box::new(callback))) {
+            Ok(answer) => answer,
+            Err(error) => return Some(Err(error)),
+        };
         if answer.is_some() {
             engine.counters.hits.one();
-            return answer.map(Ok);
+        } else {
+            engine.counters.misses.one();
         }
-        engine.counters.misses.one();
-        // The store may have closed since it was asked whether it is open, and nobody will look it up any more.
-        engine.health.check_open().err().filter(|_| callback.lock().take().is_some()).map(Err)
+        answer.map(Ok)
     }
 
     /// Stores `payload` under `id`, replacing what was there, until `expires_at`; `None`: the handle's
@@ -243,7 +234,7 @@ impl Store {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
         };
-        let number = engine.table.set(id, payload, expires_at, &write);
+        let number = engine.table.set(id, payload, expires_at, &write)?;
         engine.counters.sets.one();
         engine.doorbell.expires(expires_at);
         Ok(self.commit(engine, number, need))
@@ -271,13 +262,7 @@ impl Store {
         Ok(match touched {
             Touched::Done => Commit::done(),
             Touched::At(number) => self.commit(engine, number, need),
-            Touched::Deferred(deferred) => {
-                if let Err(closed) = engine.health.check_open() {
-                    // Nobody will look the session up any more.
-                    engine.table.refuse_lookups(&closed);
-                }
-                Commit::deferred(Arc::clone(&engine.progress), deferred)
-            }
+            Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
         })
     }
 
@@ -291,7 +276,7 @@ impl Store {
         let engine = self.writable_engine()?;
         engine.check_queue()?;
         let (write, need) = engine.write_context();
-        let number = engine.table.destroy(id, &write);
+        let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
         Ok(self.commit(engine, number, need))
     }
@@ -306,7 +291,7 @@ impl Store {
         let engine = self.writable_engine()?;
         engine.check_queue()?;
         let (write, need) = engine.write_context();
-        let number = engine.table.clear(&write);
+        let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, need))
     }
 

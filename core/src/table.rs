@@ -8,8 +8,8 @@
 mod marks;
 mod replayed;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::lock::Mutex;
 use crossbeam_channel::Sender;
@@ -49,6 +49,8 @@ pub(crate) struct Table {
     cleared: AtomicU64,
     /// Up to which `clear` the base has been emptied.
     clear_applied: AtomicU64,
+    /// Why nothing is taken any more.
+    ended: OnceLock<Error>,
 }
 
 /// How a write is to reach the disk, by the store's durability.
@@ -97,7 +99,23 @@ impl Table {
             living: AtomicI64::new(0),
             cleared: AtomicU64::new(cleared),
             clear_applied: AtomicU64::new(cleared),
+            ended: OnceLock::new(),
         }
+    }
+
+    /// Takes no operation from now on. What was taken before is in the committer's queue, or marked as a lookup,
+    /// when this returns: whoever passed the handle's check and was overtaken by a close is refused here, and not
+    /// acknowledged by threads that are gone.
+    pub(crate) fn refuse_operations(&self, error: Error) {
+        let _first = self.ended.set(error);
+        for shard in &self.shards {
+            drop(shard.lock());
+        }
+    }
+
+    /// For an operation: asked while its shard is held.
+    fn check_not_ended(&self) -> Result<()> {
+        self.ended.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     pub(crate) fn shards(&self) -> &[Mutex<Shard>] {
@@ -131,39 +149,47 @@ impl Table {
         self.clear_applied.fetch_max(cleared, Ordering::AcqRel);
     }
 
-    /// The session as of now, or the promise that `waiter` will be told.
+    /// The session as of now, or `None`: the promise that `waiter` will be told.
     pub(crate) fn get(
         &self,
         id: &SessionId,
         now: Timestamp,
         waiter: impl FnOnce() -> Waiter,
-    ) -> Option<Option<Session>> {
+    ) -> Result<Option<Option<Session>>> {
         let mut shard = self.lock(id);
+        self.check_not_ended()?;
         match shard.entries.get_mut(id) {
             Some(entry) => {
                 let expires_at = match &entry.content {
                     Content::Live(live) => live.expires_at,
                     Content::Touched { expires_at } => *expires_at,
-                    Content::Gone => return Some(None),
+                    Content::Gone => return Ok(Some(None)),
                 };
                 if expires_at <= now {
-                    return Some(None);
+                    return Ok(Some(None));
                 }
                 if let Some(session) = entry.session() {
                     entry.referenced = true;
-                    return Some(Some(session));
+                    return Ok(Some(Some(session)));
                 }
             }
-            None if self.clear_pending() => return Some(None),
+            None if self.clear_pending() => return Ok(Some(None)),
             None => {}
         }
         self.mark(&mut shard, id).waiters.push(waiter());
-        None
+        Ok(None)
     }
 
     /// Stores a session. Returns its number, which is its version.
-    pub(crate) fn set(&self, id: &SessionId, payload: Payload, expires_at: Timestamp, write: &WriteContext) -> u64 {
+    pub(crate) fn set(
+        &self,
+        id: &SessionId,
+        payload: Payload,
+        expires_at: Timestamp,
+        write: &WriteContext,
+    ) -> Result<u64> {
         let mut shard = self.lock(id);
+        self.check_not_ended()?;
         let new = self.successor(shard.entries.get(id), write.now);
         if new.base == InBase::Unknown {
             self.mark_for_write(&mut shard, id, new.cold, write.urgency);
@@ -176,7 +202,7 @@ impl Table {
         } else {
             self.void_touches(&mut shard, id);
         }
-        number
+        Ok(number)
     }
 
     /// What a `set` at `now` takes over from the entry that stands in its place.
@@ -233,9 +259,10 @@ impl Table {
     /// Moves a session's expiry. Creates nothing.
     ///
     /// # Errors
-    /// The refusal in `write`, of a touch that moves expiry earlier.
+    /// The refusal in `write`, of a touch that moves expiry earlier; or nothing is taken any more.
     pub(crate) fn touch(&self, id: &SessionId, expires_at: Timestamp, write: &WriteContext) -> Result<Touched> {
         let mut shard = self.lock(id);
+        self.check_not_ended()?;
         Ok(match shard.entries.get(id) {
             Some(Entry { content: Content::Live(_), .. }) => {
                 let number = self.touch_live(&mut shard, id, expires_at, write)?;
@@ -300,8 +327,9 @@ impl Table {
     }
 
     /// Removes a session. Returns the number to wait for.
-    pub(crate) fn destroy(&self, id: &SessionId, write: &WriteContext) -> u64 {
+    pub(crate) fn destroy(&self, id: &SessionId, write: &WriteContext) -> Result<u64> {
         let mut shard = self.lock(id);
+        self.check_not_ended()?;
         let entry = shard.entries.get(id);
         let cold = entry.is_none();
         let unknown = entry.map_or_else(|| !self.clear_pending(), |entry| !entry.is_resolved());
@@ -313,7 +341,7 @@ impl Table {
         if unknown {
             self.await_lookup(&mut shard, id, number);
         }
-        number
+        Ok(number)
     }
 
     /// Leaves a tombstone.
@@ -336,8 +364,9 @@ impl Table {
     }
 
     /// Removes every session, in one operation with one number, while nothing else can happen.
-    pub(crate) fn clear(&self, write: &WriteContext) -> u64 {
+    pub(crate) fn clear(&self, write: &WriteContext) -> Result<u64> {
         let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.lock()).collect();
+        self.check_not_ended()?;
         let number = self.sequencer.submit(Queued::Clear, write.urgency, write.now_millis);
         let swapped = self.wipe(&mut shards, number);
         drop(shards);
@@ -349,7 +378,7 @@ impl Table {
                 }
             }
         }
-        number
+        Ok(number)
     }
 
     /// Empties all shards, which the caller holds, and returns what was in them.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sessile::Store;
+use sessile::{Error, Store};
 use sessile_tests::world::{World, id};
 
 const HOUR: u64 = 3_600_000;
@@ -65,4 +65,40 @@ fn write_again(store: &Store, left: usize, done: &Arc<AtomicUsize>) {
         write_again(&next, left - 1, &done);
     });
     assert!(at_once.is_none());
+}
+
+/// A call may pass the handle's check and then be overtaken by a whole close. There is nobody left then to write
+/// what it submits, nor to look up what it waits for.
+#[test]
+fn a_call_that_a_close_overtakes_is_refused_and_not_left_waiting() {
+    let world = World::small();
+    let store = world.store();
+    let expires_at = world.in_millis(HOUR);
+    world.simulation().end_operations();
+    let refused = |error: Option<Error>| assert!(matches!(error, Some(Error::Closed { .. })), "{error:?}");
+    refused(store.set(&id("a"), *b"payload", Some(expires_at)).err());
+    refused(store.touch(&id("b"), expires_at).err());
+    refused(store.destroy(&id("c")).err());
+    refused(store.clear().err());
+    refused(store.get(&id("d")).err());
+    refused(store.get_async(&id("e"), |_| {}).and_then(Result::err));
+}
+
+#[test]
+fn a_task_is_run_later_or_refused_and_never_forgotten() {
+    let world = World::small();
+    let store = world.store();
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = |called: &Arc<AtomicUsize>| {
+        let called = Arc::clone(called);
+        move || {
+            called.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    store.run_later(count(&called)).unwrap();
+    assert_eq!(called.load(Ordering::SeqCst), 0, "never from within the call");
+    world.simulation().step_completions();
+    assert_eq!(called.load(Ordering::SeqCst), 1);
+    world.simulation().end_completions();
+    assert!(matches!(store.run_later(count(&called)), Err(Error::Closed { .. })));
 }
