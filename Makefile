@@ -14,14 +14,15 @@ ADDON := libsessile_node.so
 endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build demo test test-style test-rust test-node test-demo header kill-test bench deny clean
+.PHONY: help build demo test test-style test-rust test-c test-c-full test-node test-demo header kill-test bench deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
-	@echo "make test       everything: style, Rust tests, Node tests, the demo driven over HTTP"
+	@echo "make test       everything: style, Rust, C and Node tests, the demo driven over HTTP"
 	@echo "make build      release build; afterwards require('<checkout>/node') works"
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
+	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
@@ -38,7 +39,7 @@ build:
 demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-node test-demo
+test: test-style test-rust test-c test-node test-demo
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
@@ -57,9 +58,19 @@ test-node: build node/node_modules/.package-lock.json
 test-demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	cd examples/express && $(NPM) run --silent test
 
+# The header and the library as C programs meet them; what is not installed (clang, valgrind) is skipped, and said so.
+test-c:
+	$(CARGO) build --locked --quiet -p sessile-ffi
+	tests/c/run $(TARGET)/debug
+
+# With the sanitizers as well: minutes, a nightly toolchain, and a directory of its own for each.
+test-c-full:
+	$(CARGO) build --locked --quiet -p sessile-ffi
+	tests/c/run $(TARGET)/debug full
+
 # Writes include/sessile.h and the listing of the ABI from ffi/src.
 header:
-	SESSILE_WRITE_HEADER=1 $(CARGO) test --locked --quiet -p sessile-ffi --test header
+	SESSILE_WRITE_HEADER=1 $(CARGO) test --locked --quiet -p sessile-ffi --test header --test abi
 
 kill-test:
 	KILL_ROUNDS=$(KILL_ROUNDS) $(CARGO) test --locked --release -p sessile-tests --test real_kill -- --nocapture

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod declarations;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
