@@ -462,17 +462,20 @@ struct sessile_options *sessile_options_new(const char *path);
 /**
  * When writes are acknowledged: a `SESSILE_DURABILITY_*`. Default: `SESSILE_DURABILITY_FSYNC`.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL, or `durability` is none of them; nothing was changed.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL, or `durability` is none of them; nothing was changed.
  */
-sessile_status sessile_options_set_durability(struct sessile_options *options, uint32_t durability);
+sessile_status sessile_options_set_durability(struct sessile_options *options,
+                                              uint32_t durability);
 
 /**
  * How long a session lives whose `set` names no expiry, in milliseconds. From 1 ms to 100 years. Default: one day.
  *
  * It belongs to the handle: others in this process may have the same store open with another.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL. A value out of range is refused by `sessile_store_open` with
- * `SESSILE_STATUS_INVALID_OPTION`; so it is with every option.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ *
+ * A value out of range is refused by `sessile_store_open`, with `SESSILE_STATUS_INVALID_OPTION`; so it is with every
+ * option.
  */
 sessile_status sessile_options_set_ttl_ms(struct sessile_options *options,
                                           uint64_t ttl_ms);
@@ -480,7 +483,7 @@ sessile_status sessile_options_set_ttl_ms(struct sessile_options *options,
 /**
  * Memory for sessions that are unchanged on disk, in bytes. 0 keeps none. Default: 64 MiB.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_cache_bytes(struct sessile_options *options, uint64_t cache_bytes);
 
@@ -488,7 +491,7 @@ sessile_status sessile_options_set_cache_bytes(struct sessile_options *options, 
  * Memory for changes that are not yet in the base, in bytes, above which acknowledgements are delayed; above twice
  * as much a `set` is refused with `SESSILE_STATUS_OVERLOADED`. At least 1 MiB. Default: 64 MiB.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_dirty_bytes(struct sessile_options *options,
                                                uint64_t dirty_bytes);
@@ -496,7 +499,7 @@ sessile_status sessile_options_set_dirty_bytes(struct sessile_options *options,
 /**
  * Memory for the base's pages, in bytes. At least 1 MiB. Default: 32 MiB.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_base_cache_bytes(struct sessile_options *options,
                                                     uint64_t base_cache_bytes);
@@ -505,7 +508,7 @@ sessile_status sessile_options_set_base_cache_bytes(struct sessile_options *opti
  * The log's bound on disk, in bytes, which also bounds the time to open after a crash. At least 4 MiB and four times
  * `payload_bytes_max`, at most 64 GiB. Default: 64 MiB.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_log_bytes_max(struct sessile_options *options,
                                                  uint64_t log_bytes_max);
@@ -513,7 +516,7 @@ sessile_status sessile_options_set_log_bytes_max(struct sessile_options *options
 /**
  * The largest payload that `set` accepts, in bytes. From 1 byte to 16 MiB. Default: 16 MiB.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_payload_bytes_max(struct sessile_options *options,
                                                      uint64_t payload_bytes_max);
@@ -522,7 +525,7 @@ sessile_status sessile_options_set_payload_bytes_max(struct sessile_options *opt
  * How long a change stays in the log alone before a checkpoint moves it into the base, in milliseconds. From 100 ms
  * to one day. Default: one minute.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_checkpoint_interval_ms(struct sessile_options *options,
                                                           uint64_t checkpoint_interval_ms);
@@ -531,7 +534,7 @@ sessile_status sessile_options_set_checkpoint_interval_ms(struct sessile_options
  * How long `sessile_store_open` waits for another process to let go of the store, in milliseconds; 0 does not wait.
  * Belongs to the handle. Default: 5 s, since a deploy starts the new process before the old one has gone.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
 sessile_status sessile_options_set_open_timeout_ms(struct sessile_options *options,
                                                    uint64_t open_timeout_ms);
@@ -585,12 +588,15 @@ void sessile_session_free(struct sessile_session *session);
  * and `sessile_store_free`. On failure `*store_out` is NULL and `*error_out` an error that the caller owns: end it
  * with `sessile_error_free`. On success `*error_out` is NULL. `error_out` may be NULL where nobody wants the sentence.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL. `SESSILE_STATUS_INVALID_OPTION`: an option is
- * out of its range; the error names it. `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
- * `SESSILE_STATUS_LOCKED`: another process has the store. `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open
- * with other options. `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
- * `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it. `SESSILE_STATUS_DISK_FULL`: there is no room for the
- * log. `SESSILE_STATUS_IO`: the directory cannot be made, read or written.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL.
+ * - `SESSILE_STATUS_INVALID_OPTION`: an option is out of its range; the error names it.
+ * - `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
+ * - `SESSILE_STATUS_LOCKED`: another process has the store.
+ * - `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open with other options.
+ * - `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
+ * - `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it.
+ * - `SESSILE_STATUS_DISK_FULL`: there is no room for the log.
+ * - `SESSILE_STATUS_IO`: the directory cannot be made, read or written.
  */
 sessile_status sessile_store_open(const struct sessile_options *options,
                                   struct sessile_store **store_out,
@@ -607,11 +613,17 @@ sessile_status sessile_store_open(const struct sessile_options *options,
  *
  * In a callback it does not wait for the callbacks behind it.
  *
- * Whatever the status but `SESSILE_STATUS_FORKED`, the store is closed. `SESSILE_STATUS_DISK_FULL`,
- * `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is lost, they are in the log and the next
- * open finds them. `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight
- * then is unknown. `SESSILE_STATUS_FORKED`: this is a child of the process that opened the store, whose store is not
- * affected.
+ * Whatever the status but these, the store is closed:
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+ * - `SESSILE_STATUS_FORKED`: this is a child of the process that opened the store, whose store is not affected.
+ *
+ * It is closed all the same with these:
+ *
+ * - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is
+ *   lost, they are in the log and the next open finds them.
+ * - `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight then is
+ *   unknown.
  */
 sessile_status sessile_store_close(const struct sessile_store *store);
 
@@ -632,7 +644,9 @@ void sessile_store_free(struct sessile_store *store);
  * several threads use the store it is the last failure of any of them: compare `sessile_error_status` with what the
  * call returned. What an asynchronous write failed with is told to its callback, not here.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `error_out` is NULL. It succeeds on a store that is closed, too.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `error_out` is NULL.
+ *
+ * It succeeds on a store that is closed, too.
  */
 sessile_status sessile_store_last_error(const struct sessile_store *store,
                                         struct sessile_error **error_out);
@@ -644,9 +658,11 @@ sessile_status sessile_store_last_error(const struct sessile_store *store,
  * under that id, or an expired one, is no failure: the status is `SESSILE_STATUS_OK` and `*session_out` is NULL.
  * Otherwise `*session_out` is a copy that the caller owns and ends with `sessile_session_free`.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_INVALID_ID`: the id is empty or too long.
- * `SESSILE_STATUS_CORRUPTED`: the session's record is damaged. `SESSILE_STATUS_IO`: the disk could not be read.
- * `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `session_out` is NULL, or the id's bytes are NULL with a length.
+ * - `SESSILE_STATUS_INVALID_ID`: the id is empty or too long.
+ * - `SESSILE_STATUS_CORRUPTED`: the session's record is damaged.
+ * - `SESSILE_STATUS_IO`: the disk could not be read.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_store_get(const struct sessile_store *store,
                                  struct sessile_bytes id,
@@ -660,13 +676,18 @@ sessile_status sessile_store_get(const struct sessile_store *store,
  * session that is expired already. The bytes are copied. An empty payload is one.
  *
  * On `SESSILE_STATUS_OK` the session survives what the durability promises. These say that nothing was done:
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or bytes are NULL with a length. `SESSILE_STATUS_INVALID_ID`.
- * `SESSILE_STATUS_VALUE_TOO_LARGE`: the payload is over `payload_bytes_max`. `SESSILE_STATUS_OVERLOADED`: too much
- * waits for the disk. `SESSILE_STATUS_FORKED`.
  *
- * With these the session may be there or not: `SESSILE_STATUS_POISONED`: the log failed; the outcome shows when the
- * store was opened again. `SESSILE_STATUS_DISK_FULL`: if the write had been accepted it is in memory and is written
- * when there is room. `SESSILE_STATUS_CLOSED`: if another thread closed the store meanwhile.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or bytes are NULL with a length.
+ * - `SESSILE_STATUS_INVALID_ID`.
+ * - `SESSILE_STATUS_VALUE_TOO_LARGE`: the payload is over `payload_bytes_max`.
+ * - `SESSILE_STATUS_OVERLOADED`: too much waits for the disk.
+ * - `SESSILE_STATUS_FORKED`.
+ *
+ * With these the session may be there or not:
+ *
+ * - `SESSILE_STATUS_POISONED`: the log failed; the outcome shows when the store was opened again.
+ * - `SESSILE_STATUS_DISK_FULL`: if the write had been accepted it is in memory and is written when there is room.
+ * - `SESSILE_STATUS_CLOSED`: if another thread closed the store meanwhile.
  */
 sessile_status sessile_store_set(const struct sessile_store *store,
                                  struct sessile_bytes id,
@@ -681,10 +702,11 @@ sessile_status sessile_store_set(const struct sessile_store *store,
  * expiry. An earlier one blocks until it is acknowledged as the store's durability says. Blocks also to look for a
  * session that is not in memory.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
- * `SESSILE_STATUS_INVALID_ID`. `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
- * `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
- * `sessile_store_set`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
+ * - `SESSILE_STATUS_INVALID_ID`.
+ * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
+ * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
+ *   `sessile_store_set`.
  */
 sessile_status sessile_store_touch(const struct sessile_store *store,
                                    struct sessile_bytes id,
@@ -694,9 +716,10 @@ sessile_status sessile_store_touch(const struct sessile_store *store,
  * Removes the session, and blocks until that is acknowledged as the store's durability says: a logout that was
  * acknowledged stays one. Without a session nothing happens, and that is acknowledged in the same way.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the id's bytes are NULL with a length.
- * `SESSILE_STATUS_INVALID_ID`. `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`,
- * `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the id's bytes are NULL with a length.
+ * - `SESSILE_STATUS_INVALID_ID`.
+ * - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`,
+ *   `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
  */
 sessile_status sessile_store_destroy(const struct sessile_store *store,
                                      struct sessile_bytes id);
@@ -705,19 +728,22 @@ sessile_status sessile_store_destroy(const struct sessile_store *store,
  * Removes every session that there is at the moment of the call, as one operation, and blocks until that is
  * acknowledged as the store's durability says. The space on disk comes back later.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL. `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`,
- * `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+ * - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`,
+ *   `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
  */
 sessile_status sessile_store_clear(const struct sessile_store *store);
 
 /**
  * Counts the living sessions, exactly. May block on reading the disk.
  *
- * `*len_out` is 0 on failure. `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_IO`: the disk
- * could not be read. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ * `*len_out` is 0 on failure.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+ * - `SESSILE_STATUS_IO`: the disk could not be read.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
-sessile_status sessile_store_len(const struct sessile_store *store,
-                                 uint64_t *len_out);
+sessile_status sessile_store_len(const struct sessile_store *store, uint64_t *len_out);
 
 /**
  * Begins a walk over all sessions, in order of their ids' bytes.
@@ -727,7 +753,9 @@ sessile_status sessile_store_len(const struct sessile_store *store,
  * they are large, and each is given as it was then.
  *
  * `*cursor_out` is a cursor that the caller owns and ends with `sessile_cursor_close`; NULL on failure.
- * `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_cursor_open(const struct sessile_store *store,
                                    struct sessile_cursor **cursor_out);
@@ -739,9 +767,11 @@ sessile_status sessile_cursor_open(const struct sessile_store *store,
  * it is. At the end of the walk the status is `SESSILE_STATUS_OK` and `*session_out` is NULL; so it stays. After a
  * failure `*session_out` is NULL as well, and the next call tries again at the same place.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_CORRUPTED`: a damaged record is in the way.
- * `SESSILE_STATUS_IO`: the disk could not be read. `SESSILE_STATUS_CLOSED`: the store was closed or freed.
- * `SESSILE_STATUS_FORKED`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+ * - `SESSILE_STATUS_CORRUPTED`: a damaged record is in the way.
+ * - `SESSILE_STATUS_IO`: the disk could not be read.
+ * - `SESSILE_STATUS_CLOSED`: the store was closed or freed.
+ * - `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_cursor_next(const struct sessile_cursor *cursor,
                                    struct sessile_session **session_out);
@@ -760,7 +790,9 @@ void sessile_cursor_close(struct sessile_cursor *cursor);
  * `sessile_store_close` waits for it; `sessile_store_free` of an open store does so too.
  *
  * The statuses are those of `sessile_store_set`, returned where the write is refused, and otherwise told to the
- * callback. `SESSILE_STATUS_INVALID_ARGUMENT` also if `callback` is NULL.
+ * callback; and:
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: also if `callback` is NULL.
  */
 sessile_status sessile_store_set_async(const struct sessile_store *store,
                                        struct sessile_bytes id,
@@ -783,9 +815,11 @@ sessile_status sessile_store_destroy_async(const struct sessile_store *store,
 /**
  * Blocks until everything called before is durable and in the base, so that the next open has nothing to replay.
  *
- * Nothing is lost by its failure: what was acknowledged is in the log. `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is
- * NULL. `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
- * `SESSILE_STATUS_FORKED`.
+ * Nothing is lost by its failure: what was acknowledged is in the log.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+ * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
+ *   `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_store_flush(const struct sessile_store *store);
 
@@ -793,8 +827,8 @@ sessile_status sessile_store_flush(const struct sessile_store *store);
  * Blocks until everything called before is durable in the log: quick, unlike `sessile_store_flush`. With
  * `SESSILE_DURABILITY_WRITE` or `SESSILE_DURABILITY_ASYNC` this is the way to be sure of a point in time.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL. `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`,
- * `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+ * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_store_sync(const struct sessile_store *store);
 
@@ -814,8 +848,9 @@ sessile_status sessile_store_reap(const struct sessile_store *store,
  * `directory` is UTF-8 and ends with a zero. The copy is a store of its own. It has everything that was acknowledged
  * before the call, and appears under its name only once it is complete and durable.
  *
- * `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, `directory` is not UTF-8 or exists. The others are those of
- * `sessile_store_flush`, and `SESSILE_STATUS_CORRUPTED` where a damaged record is met.
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, `directory` is not UTF-8 or exists.
+ * - `SESSILE_STATUS_CORRUPTED`: a damaged record was met; there is no copy.
+ * - The others are those of `sessile_store_flush`.
  */
 sessile_status sessile_store_backup(const struct sessile_store *store,
                                     const char *directory);
@@ -826,8 +861,11 @@ sessile_status sessile_store_backup(const struct sessile_store *store,
  * `stats_bytes` is `sizeof(sessile_stats)`, as the program was compiled: a library that knows more figures writes no
  * more than that, and one that knows fewer leaves 0 in those that it does not know.
  *
- * On failure `*stats_out` is all zero. `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no
- * size that the struct ever had; then nothing is written. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ * On failure `*stats_out` is all zero.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no size that the struct ever had;
+ *   then nothing is written.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_store_stats(const struct sessile_store *store,
                                    size_t stats_bytes,
@@ -840,9 +878,11 @@ sessile_status sessile_store_stats(const struct sessile_store *store,
  * base is set aside as `base.redb.damaged`. Sessions may come back as they were earlier, and destroyed ones may come
  * back.
  *
- * As `sessile_store_open`; and `*dropped_out` is a list that the caller owns and ends with `sessile_dropped_free`,
- * empty if nothing was damaged, NULL on failure. `SESSILE_STATUS_CORRUPTED` only for what cannot be worked around.
- * `SESSILE_STATUS_LOCKED` also if this process has the store open.
+ * As `sessile_store_open`; and `*dropped_out` is a list that the caller owns and ends with
+ * `sessile_dropped_free`, empty if nothing was damaged, NULL on failure.
+ *
+ * - `SESSILE_STATUS_CORRUPTED`: only for what cannot be worked around.
+ * - `SESSILE_STATUS_LOCKED`: also if this process has the store open.
  */
 sessile_status sessile_store_open_salvage(const struct sessile_options *options,
                                           struct sessile_store **store_out,

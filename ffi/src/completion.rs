@@ -80,7 +80,9 @@ fn submit(
 /// `sessile_store_close` waits for it; `sessile_store_free` of an open store does so too.
 ///
 /// The statuses are those of `sessile_store_set`, returned where the write is refused, and otherwise told to the
-/// callback. `SESSILE_STATUS_INVALID_ARGUMENT` also if `callback` is NULL.
+/// callback; and:
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: also if `callback` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_set_async(
     store: Option<&sessile_store>,

@@ -61,7 +61,9 @@ impl Place {
 /// they are large, and each is given as it was then.
 ///
 /// `*cursor_out` is a cursor that the caller owns and ends with `sessile_cursor_close`; NULL on failure.
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+/// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_cursor_open(
     store: Option<&sessile_store>,
@@ -83,9 +85,11 @@ pub extern "C" fn sessile_cursor_open(
 /// it is. At the end of the walk the status is `SESSILE_STATUS_OK` and `*session_out` is NULL; so it stays. After a
 /// failure `*session_out` is NULL as well, and the next call tries again at the same place.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_CORRUPTED`: a damaged record is in the way.
-/// `SESSILE_STATUS_IO`: the disk could not be read. `SESSILE_STATUS_CLOSED`: the store was closed or freed.
-/// `SESSILE_STATUS_FORKED`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+/// - `SESSILE_STATUS_CORRUPTED`: a damaged record is in the way.
+/// - `SESSILE_STATUS_IO`: the disk could not be read.
+/// - `SESSILE_STATUS_CLOSED`: the store was closed or freed.
+/// - `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_cursor_next(
     cursor: Option<&sessile_cursor>,

@@ -61,7 +61,7 @@ pub extern "C" fn sessile_options_new(path: *const c_char) -> *mut sessile_optio
 
 /// When writes are acknowledged: a `SESSILE_DURABILITY_*`. Default: `SESSILE_DURABILITY_FSYNC`.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL, or `durability` is none of them; nothing was changed.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL, or `durability` is none of them; nothing was changed.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_durability(
     options: Option<&mut sessile_options>,
@@ -84,8 +84,10 @@ pub extern "C" fn sessile_options_set_durability(
 ///
 /// It belongs to the handle: others in this process may have the same store open with another.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL. A value out of range is refused by `sessile_store_open` with
-/// `SESSILE_STATUS_INVALID_OPTION`; so it is with every option.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+///
+/// A value out of range is refused by `sessile_store_open`, with `SESSILE_STATUS_INVALID_OPTION`; so it is with every
+/// option.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_ttl_ms(options: Option<&mut sessile_options>, ttl_ms: u64) -> sessile_status {
     change(options, |options| options.ttl(Duration::from_millis(ttl_ms)))
@@ -93,7 +95,7 @@ pub extern "C" fn sessile_options_set_ttl_ms(options: Option<&mut sessile_option
 
 /// Memory for sessions that are unchanged on disk, in bytes. 0 keeps none. Default: 64 MiB.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_cache_bytes(
     options: Option<&mut sessile_options>,
@@ -105,7 +107,7 @@ pub extern "C" fn sessile_options_set_cache_bytes(
 /// Memory for changes that are not yet in the base, in bytes, above which acknowledgements are delayed; above twice
 /// as much a `set` is refused with `SESSILE_STATUS_OVERLOADED`. At least 1 MiB. Default: 64 MiB.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_dirty_bytes(
     options: Option<&mut sessile_options>,
@@ -116,7 +118,7 @@ pub extern "C" fn sessile_options_set_dirty_bytes(
 
 /// Memory for the base's pages, in bytes. At least 1 MiB. Default: 32 MiB.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_base_cache_bytes(
     options: Option<&mut sessile_options>,
@@ -128,7 +130,7 @@ pub extern "C" fn sessile_options_set_base_cache_bytes(
 /// The log's bound on disk, in bytes, which also bounds the time to open after a crash. At least 4 MiB and four times
 /// `payload_bytes_max`, at most 64 GiB. Default: 64 MiB.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_log_bytes_max(
     options: Option<&mut sessile_options>,
@@ -139,7 +141,7 @@ pub extern "C" fn sessile_options_set_log_bytes_max(
 
 /// The largest payload that `set` accepts, in bytes. From 1 byte to 16 MiB. Default: 16 MiB.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_payload_bytes_max(
     options: Option<&mut sessile_options>,
@@ -151,7 +153,7 @@ pub extern "C" fn sessile_options_set_payload_bytes_max(
 /// How long a change stays in the log alone before a checkpoint moves it into the base, in milliseconds. From 100 ms
 /// to one day. Default: one minute.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_checkpoint_interval_ms(
     options: Option<&mut sessile_options>,
@@ -163,7 +165,7 @@ pub extern "C" fn sessile_options_set_checkpoint_interval_ms(
 /// How long `sessile_store_open` waits for another process to let go of the store, in milliseconds; 0 does not wait.
 /// Belongs to the handle. Default: 5 s, since a deploy starts the new process before the old one has gone.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_options_set_open_timeout_ms(
     options: Option<&mut sessile_options>,

@@ -38,9 +38,11 @@ impl From<Dropped> for Item {
 /// base is set aside as `base.redb.damaged`. Sessions may come back as they were earlier, and destroyed ones may come
 /// back.
 ///
-/// As `sessile_store_open`; and `*dropped_out` is a list that the caller owns and ends with `sessile_dropped_free`,
-/// empty if nothing was damaged, NULL on failure. `SESSILE_STATUS_CORRUPTED` only for what cannot be worked around.
-/// `SESSILE_STATUS_LOCKED` also if this process has the store open.
+/// As `sessile_store_open`; and `*dropped_out` is a list that the caller owns and ends with
+/// `sessile_dropped_free`, empty if nothing was damaged, NULL on failure.
+///
+/// - `SESSILE_STATUS_CORRUPTED`: only for what cannot be worked around.
+/// - `SESSILE_STATUS_LOCKED`: also if this process has the store open.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_open_salvage(
     options: Option<&sessile_options>,

@@ -92,12 +92,15 @@ pub(crate) fn opened(
 /// and `sessile_store_free`. On failure `*store_out` is NULL and `*error_out` an error that the caller owns: end it
 /// with `sessile_error_free`. On success `*error_out` is NULL. `error_out` may be NULL where nobody wants the sentence.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL. `SESSILE_STATUS_INVALID_OPTION`: an option is
-/// out of its range; the error names it. `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
-/// `SESSILE_STATUS_LOCKED`: another process has the store. `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open
-/// with other options. `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
-/// `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it. `SESSILE_STATUS_DISK_FULL`: there is no room for the
-/// log. `SESSILE_STATUS_IO`: the directory cannot be made, read or written.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL.
+/// - `SESSILE_STATUS_INVALID_OPTION`: an option is out of its range; the error names it.
+/// - `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
+/// - `SESSILE_STATUS_LOCKED`: another process has the store.
+/// - `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open with other options.
+/// - `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
+/// - `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it.
+/// - `SESSILE_STATUS_DISK_FULL`: there is no room for the log.
+/// - `SESSILE_STATUS_IO`: the directory cannot be made, read or written.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_open(
     options: Option<&sessile_options>,
@@ -124,11 +127,17 @@ pub extern "C" fn sessile_store_open(
 ///
 /// In a callback it does not wait for the callbacks behind it.
 ///
-/// Whatever the status but `SESSILE_STATUS_FORKED`, the store is closed. `SESSILE_STATUS_DISK_FULL`,
-/// `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is lost, they are in the log and the next
-/// open finds them. `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight
-/// then is unknown. `SESSILE_STATUS_FORKED`: this is a child of the process that opened the store, whose store is not
-/// affected.
+/// Whatever the status but these, the store is closed:
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+/// - `SESSILE_STATUS_FORKED`: this is a child of the process that opened the store, whose store is not affected.
+///
+/// It is closed all the same with these:
+///
+/// - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is
+///   lost, they are in the log and the next open finds them.
+/// - `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight then is
+///   unknown.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_close(store: Option<&sessile_store>) -> sessile_status {
     operate(store, Store::close)
@@ -151,7 +160,9 @@ pub extern "C" fn sessile_store_free(store: Option<Box<sessile_store>>) {
 /// several threads use the store it is the last failure of any of them: compare `sessile_error_status` with what the
 /// call returned. What an asynchronous write failed with is told to its callback, not here.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `error_out` is NULL. It succeeds on a store that is closed, too.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `error_out` is NULL.
+///
+/// It succeeds on a store that is closed, too.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_last_error(
     store: Option<&sessile_store>,
@@ -173,9 +184,11 @@ pub extern "C" fn sessile_store_last_error(
 /// under that id, or an expired one, is no failure: the status is `SESSILE_STATUS_OK` and `*session_out` is NULL.
 /// Otherwise `*session_out` is a copy that the caller owns and ends with `sessile_session_free`.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_INVALID_ID`: the id is empty or too long.
-/// `SESSILE_STATUS_CORRUPTED`: the session's record is damaged. `SESSILE_STATUS_IO`: the disk could not be read.
-/// `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` or `session_out` is NULL, or the id's bytes are NULL with a length.
+/// - `SESSILE_STATUS_INVALID_ID`: the id is empty or too long.
+/// - `SESSILE_STATUS_CORRUPTED`: the session's record is damaged.
+/// - `SESSILE_STATUS_IO`: the disk could not be read.
+/// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_get(
     store: Option<&sessile_store>,
@@ -199,13 +212,18 @@ pub extern "C" fn sessile_store_get(
 /// session that is expired already. The bytes are copied. An empty payload is one.
 ///
 /// On `SESSILE_STATUS_OK` the session survives what the durability promises. These say that nothing was done:
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or bytes are NULL with a length. `SESSILE_STATUS_INVALID_ID`.
-/// `SESSILE_STATUS_VALUE_TOO_LARGE`: the payload is over `payload_bytes_max`. `SESSILE_STATUS_OVERLOADED`: too much
-/// waits for the disk. `SESSILE_STATUS_FORKED`.
 ///
-/// With these the session may be there or not: `SESSILE_STATUS_POISONED`: the log failed; the outcome shows when the
-/// store was opened again. `SESSILE_STATUS_DISK_FULL`: if the write had been accepted it is in memory and is written
-/// when there is room. `SESSILE_STATUS_CLOSED`: if another thread closed the store meanwhile.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or bytes are NULL with a length.
+/// - `SESSILE_STATUS_INVALID_ID`.
+/// - `SESSILE_STATUS_VALUE_TOO_LARGE`: the payload is over `payload_bytes_max`.
+/// - `SESSILE_STATUS_OVERLOADED`: too much waits for the disk.
+/// - `SESSILE_STATUS_FORKED`.
+///
+/// With these the session may be there or not:
+///
+/// - `SESSILE_STATUS_POISONED`: the log failed; the outcome shows when the store was opened again.
+/// - `SESSILE_STATUS_DISK_FULL`: if the write had been accepted it is in memory and is written when there is room.
+/// - `SESSILE_STATUS_CLOSED`: if another thread closed the store meanwhile.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_set(
     store: Option<&sessile_store>,
@@ -228,10 +246,11 @@ pub(crate) fn expiry(expires_at_ms: u64) -> Option<Timestamp> {
 /// expiry. An earlier one blocks until it is acknowledged as the store's durability says. Blocks also to look for a
 /// session that is not in memory.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
-/// `SESSILE_STATUS_INVALID_ID`. `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
-/// `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
-/// `sessile_store_set`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
+/// - `SESSILE_STATUS_INVALID_ID`.
+/// - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
+/// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
+///   `sessile_store_set`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_touch(
     store: Option<&sessile_store>,
@@ -244,9 +263,10 @@ pub extern "C" fn sessile_store_touch(
 /// Removes the session, and blocks until that is acknowledged as the store's durability says: a logout that was
 /// acknowledged stays one. Without a session nothing happens, and that is acknowledged in the same way.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the id's bytes are NULL with a length.
-/// `SESSILE_STATUS_INVALID_ID`. `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`,
-/// `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the id's bytes are NULL with a length.
+/// - `SESSILE_STATUS_INVALID_ID`.
+/// - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`,
+///   `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_destroy(store: Option<&sessile_store>, id: sessile_bytes) -> sessile_status {
     operate(store, |store| store.destroy(&id.to_id()?)?.wait())
@@ -255,8 +275,9 @@ pub extern "C" fn sessile_store_destroy(store: Option<&sessile_store>, id: sessi
 /// Removes every session that there is at the moment of the call, as one operation, and blocks until that is
 /// acknowledged as the store's durability says. The space on disk comes back later.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL. `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`,
-/// `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+/// - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`,
+///   `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_clear(store: Option<&sessile_store>) -> sessile_status {
     operate(store, |store| store.clear()?.wait())
@@ -264,8 +285,11 @@ pub extern "C" fn sessile_store_clear(store: Option<&sessile_store>) -> sessile_
 
 /// Counts the living sessions, exactly. May block on reading the disk.
 ///
-/// `*len_out` is 0 on failure. `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL. `SESSILE_STATUS_IO`: the disk
-/// could not be read. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+/// `*len_out` is 0 on failure.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+/// - `SESSILE_STATUS_IO`: the disk could not be read.
+/// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_len(
     store: Option<&sessile_store>,

@@ -13,9 +13,11 @@ use crate::store::{operate, sessile_store};
 
 /// Blocks until everything called before is durable and in the base, so that the next open has nothing to replay.
 ///
-/// Nothing is lost by its failure: what was acknowledged is in the log. `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is
-/// NULL. `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
-/// `SESSILE_STATUS_FORKED`.
+/// Nothing is lost by its failure: what was acknowledged is in the log.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+/// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
+///   `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_flush(store: Option<&sessile_store>) -> sessile_status {
     operate(store, Store::flush)
@@ -24,8 +26,8 @@ pub extern "C" fn sessile_store_flush(store: Option<&sessile_store>) -> sessile_
 /// Blocks until everything called before is durable in the log: quick, unlike `sessile_store_flush`. With
 /// `SESSILE_DURABILITY_WRITE` or `SESSILE_DURABILITY_ASYNC` this is the way to be sure of a point in time.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL. `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`,
-/// `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+/// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_sync(store: Option<&sessile_store>) -> sessile_status {
     operate(store, Store::sync)
@@ -53,8 +55,9 @@ pub extern "C" fn sessile_store_reap(
 /// `directory` is UTF-8 and ends with a zero. The copy is a store of its own. It has everything that was acknowledged
 /// before the call, and appears under its name only once it is complete and durable.
 ///
-/// `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, `directory` is not UTF-8 or exists. The others are those of
-/// `sessile_store_flush`, and `SESSILE_STATUS_CORRUPTED` where a damaged record is met.
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, `directory` is not UTF-8 or exists.
+/// - `SESSILE_STATUS_CORRUPTED`: a damaged record was met; there is no copy.
+/// - The others are those of `sessile_store_flush`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_backup(store: Option<&sessile_store>, directory: *const c_char) -> sessile_status {
     operate(store, |store| store.backup(Path::new(handle::text(directory, "directory")?)))
@@ -65,8 +68,11 @@ pub extern "C" fn sessile_store_backup(store: Option<&sessile_store>, directory:
 /// `stats_bytes` is `sizeof(sessile_stats)`, as the program was compiled: a library that knows more figures writes no
 /// more than that, and one that knows fewer leaves 0 in those that it does not know.
 ///
-/// On failure `*stats_out` is all zero. `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no
-/// size that the struct ever had; then nothing is written. `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+/// On failure `*stats_out` is all zero.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no size that the struct ever had;
+///   then nothing is written.
+/// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_stats(
     store: Option<&sessile_store>,

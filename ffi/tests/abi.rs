@@ -3,7 +3,14 @@
 //! `ffi/abi/<version>.txt` lists what a program that was built against that version relies on, a line for each. What is
 //! listed stays as it is; new lines may come. `make header` adds those, and begins a new list when the version was
 //! raised; it never takes a line away.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test"
+)]
 
 mod support;
 
