@@ -77,7 +77,8 @@ fn submit(
 ///
 /// The bytes are copied before it returns. On `SESSILE_STATUS_OK` `callback` is called exactly once, on another thread;
 /// on any other status it is not called. `user_data` is handed to it as it is, and has to be valid until then.
-/// `sessile_store_close` waits for it; `sessile_store_free` of an open store does so too.
+/// `sessile_store_close` waits for it, and so does `sessile_store_free` of an open store; with several handles on one
+/// store, those of the last one.
 ///
 /// The statuses are those of `sessile_store_set`, returned where the write is refused, and otherwise told to the
 /// callback; and:
