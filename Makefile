@@ -1,4 +1,5 @@
-# What the README tells people to type: demo, build, test, bench. Needs Rust, Node >= 20 and a C compiler.
+# What the README tells people to type: demo, build, test, bench, install. Needs Rust, Node >= 20 and a C compiler;
+# the C library alone (build-c, install, bench-c) needs no Node.
 
 CARGO ?= cargo
 NPM ?= npm --no-fund --no-audit
@@ -12,24 +13,51 @@ ADDON := libsessile_node.dylib
 else
 ADDON := libsessile_node.so
 endif
+# Where the C library is installed. LIBDIR and INCLUDEDIR are below PREFIX unless given; DESTDIR goes before them all.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
+
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build demo test test-style test-rust test-c test-c-full test-node test-demo header kill-test bench deny clean
+.PHONY: help build build-c install uninstall demo test test-style test-rust test-c test-c-full test-install test-ctypes \
+	test-node test-demo header kill-test bench bench-c deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
 	@echo "make test       everything: style, Rust, C and Node tests, the demo driven over HTTP"
 	@echo "make build      release build; afterwards require('<checkout>/node') works"
+	@echo "make build-c    the C library alone"
+	@echo "make install    install the C library and its header below PREFIX=$(PREFIX); make uninstall removes them"
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
+	@echo "make bench-c    what a call from C costs, against the same call from Rust"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
 
-build:
+build: build-c
 	$(CARGO) build --release --locked -p sessile -p sessile-node
 	cp $(TARGET)/release/$(ADDON) node/sessile.node.new && mv node/sessile.node.new node/sessile.node
+
+# Exported, so that the scripts have them as they are, whatever is in them.
+build-c install uninstall test-install test-ctypes bench-c: export CARGO := $(CARGO)
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install uninstall: export DESTDIR := $(DESTDIR)
+
+build-c:
+	@ffi/install/build
+
+install:
+	@ffi/install/build --check
+	@ffi/install/install
+
+uninstall:
+	@ffi/install/install uninstall
 
 # npm writes this file last, so it says that the directory is complete.
 %/node_modules/.package-lock.json: %/package-lock.json
@@ -39,7 +67,7 @@ build:
 demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-c test-node test-demo
+test: test-style test-rust test-c test-install test-ctypes test-node test-demo
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
@@ -68,6 +96,14 @@ test-c-full:
 	$(CARGO) build --locked --quiet -p sessile-ffi
 	tests/c/run $(TARGET)/debug full
 
+# Installed into places that go away again, and used from there by the C example, as pkg-config and CMake find it.
+test-install: build-c
+	tests/install/run
+
+# The library as a program uses it that has no header.
+test-ctypes: build-c
+	tests/ctypes/run "$(TARGET)/release"
+
 # Writes include/sessile.h and the listing of the ABI from ffi/src.
 header:
 	SESSILE_WRITE_HEADER=1 $(CARGO) test --locked --quiet -p sessile-ffi --test header --test abi
@@ -80,6 +116,10 @@ bench: build node/node_modules/.package-lock.json
 	$(TARGET)/release/engine
 	$(NODE) benches/node/store.js
 	$(NODE) benches/node/http.js
+
+bench-c: build-c
+	$(CARGO) build --locked --release -p sessile-benches
+	benches/c/run "$(TARGET)/release"
 
 deny:
 	$(CARGO) deny check
