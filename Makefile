@@ -21,8 +21,8 @@ DESTDIR ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build build-c install uninstall demo test test-style test-rust test-c test-c-full test-install test-ctypes \
-	test-node test-demo header kill-test bench bench-c deny clean
+.PHONY: help build build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
+	test-ctypes test-node test-demo header kill-test bench bench-c deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -126,4 +126,4 @@ deny:
 
 clean:
 	$(CARGO) clean
-	rm -rf node/sessile.node node/node_modules examples/express/node_modules
+	rm -rf node/sessile.node node/node_modules examples/express/node_modules examples/c/sessions
