@@ -21,13 +21,13 @@ DESTDIR ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
+.PHONY: help build build-node build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
 	test-ctypes test-node test-demo header kill-test bench bench-c deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
 	@echo "make test       everything: style, Rust, C and Node tests, the demo driven over HTTP"
-	@echo "make build      release build; afterwards require('<checkout>/node') works"
+	@echo "make build      release build of everything; afterwards require('<checkout>/node') works"
 	@echo "make build-c    the C library alone"
 	@echo "make install    install the C library and its header below PREFIX=$(PREFIX); make uninstall removes them"
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
@@ -38,7 +38,10 @@ help:
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
 
-build: build-c
+build: build-node build-c
+
+# The addon alone: what the demo and the Node tests need.
+build-node:
 	$(CARGO) build --release --locked -p sessile -p sessile-node
 	cp $(TARGET)/release/$(ADDON) node/sessile.node.new && mv node/sessile.node.new node/sessile.node
 
@@ -64,7 +67,7 @@ uninstall:
 	cd $* && $(NPM) ci
 	@touch $@
 
-demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
+demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
 test: test-style test-rust test-c test-install test-ctypes test-node test-demo
@@ -79,11 +82,11 @@ test-style: node/node_modules/.package-lock.json examples/express/node_modules/.
 test-rust:
 	$(CARGO) test --locked --workspace --quiet
 
-test-node: build node/node_modules/.package-lock.json
+test-node: build-node node/node_modules/.package-lock.json
 	cd node && $(NPM) run --silent test:types
 	cd node && $(NPM) run --silent test
 
-test-demo: build node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
+test-demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	cd examples/express && $(NPM) run --silent test
 
 # The header and the library as C programs meet them; what is not installed (clang, valgrind) is skipped, and said so.
@@ -111,7 +114,7 @@ header:
 kill-test:
 	KILL_ROUNDS=$(KILL_ROUNDS) $(CARGO) test --locked --release -p sessile-tests --test real_kill -- --nocapture
 
-bench: build node/node_modules/.package-lock.json
+bench: build-node node/node_modules/.package-lock.json
 	$(CARGO) build --locked --release -p sessile-benches
 	$(TARGET)/release/engine
 	$(NODE) benches/node/store.js
