@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::waiter::{Answered, Slot, Waiter};
 use super::{Need, Progress, Waiting};
+#[cfg(doc)]
+use crate::error::Error;
 use crate::error::Result;
 use crate::lock::Mutex;
 
