@@ -218,10 +218,13 @@ impl Store {
     /// Refused before anything happened: [`Error::ValueTooLarge`], [`Error::InvalidArgument`],
     /// [`Error::Overloaded`], [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Closed`],
     /// [`Error::Forked`].
-    pub fn set(&self, id: &SessionId, payload: impl Into<Payload>, expires_at: Option<Timestamp>) -> Result<Commit> {
+    pub fn set<P>(&self, id: &SessionId, payload: P, expires_at: Option<Timestamp>) -> Result<Commit>
+    where
+        P: AsRef<[u8]> + Into<Payload>,
+    {
         let engine = self.writable_engine()?;
-        let payload = payload.into();
-        let bytes = to_u64(payload.len());
+        // Before it is copied: what is too large may be larger than memory.
+        let bytes = to_u64(payload.as_ref().len());
         let bytes_max = engine.options.payload_bytes_max;
         if bytes > bytes_max {
             return Err(Error::ValueTooLarge { bytes, bytes_max });
@@ -234,7 +237,7 @@ impl Store {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
         };
-        let number = engine.table.set(id, payload, expires_at, &write)?;
+        let number = engine.table.set(id, payload.into(), expires_at, &write)?;
         engine.counters.sets.one();
         engine.doorbell.expires(expires_at);
         Ok(self.commit(engine, number, need))

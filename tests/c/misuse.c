@@ -207,6 +207,15 @@ static void ids_and_payloads_out_of_range_are_refused(sessile_store *store) {
   const sessile_bytes payload = {large, size};
   CHECK_STATUS(SESSILE_STATUS_VALUE_TOO_LARGE, sessile_store_set(store, ID, payload, 0));
   CHECK_STATUS(SESSILE_STATUS_VALUE_TOO_LARGE, sessile_store_set_async(store, ID, payload, 0, unexpected, NULL));
+
+  /* Whatever length is claimed: it is refused before a byte is read or a copy made. */
+  const size_t lens[] = {(size_t)1 << 40, SIZE_MAX / 2};
+  for (size_t i = 0; i < 2; i++) {
+    const sessile_bytes claimed = {large, lens[i]};
+    CHECK_STATUS(SESSILE_STATUS_VALUE_TOO_LARGE, sessile_store_set(store, ID, claimed, 0));
+    CHECK_STATUS(SESSILE_STATUS_VALUE_TOO_LARGE, sessile_store_set_async(store, ID, claimed, 0, unexpected, NULL));
+    CHECK_STATUS(SESSILE_STATUS_INVALID_ID, sessile_store_destroy(store, claimed));
+  }
   free(large);
 }
 
