@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(unix)]
+use std::os::fd::AsRawFd;
+#[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 
 use crate::storage::{Kind, Storage, StorageFile, StorageLock};
@@ -23,6 +25,25 @@ fn options() -> OpenOptions {
     #[cfg(unix)]
     options.mode(0o600);
     options
+}
+
+/// Opens a file under a number that is not stdin's, stdout's or stderr's. A process that has closed those gives their
+/// numbers to the files that it opens next, and whatever is printed then would be written into the store.
+fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let file = options.open(path)?;
+    // A clone's number is never one of those.
+    if is_standard_stream(&file) { file.try_clone() } else { Ok(file) }
+}
+
+#[cfg(unix)]
+fn is_standard_stream(file: &File) -> bool {
+    const STDERR: i32 = 2;
+    file.as_raw_fd() <= STDERR
+}
+
+#[cfg(not(unix))]
+const fn is_standard_stream(_file: &File) -> bool {
+    false
 }
 
 impl Storage for Disk {
@@ -47,11 +68,11 @@ impl Storage for Disk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(DiskFile(options().create_new(true).open(path)?)))
+        Ok(Arc::new(DiskFile(open(path, options().create_new(true))?)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(DiskFile(options().open(path)?)))
+        Ok(Arc::new(DiskFile(open(path, &options())?)))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -86,7 +107,7 @@ impl Storage for Disk {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn StorageLock>>> {
-        let file = options().create(true).truncate(false).open(path)?;
+        let file = open(path, options().create(true).truncate(false))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(DiskLock(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
