@@ -5,13 +5,13 @@
 //! held between pages: what was acknowledged before the backup was asked for is in the base by then, and
 //! each session is copied as it was then or later.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Base, Batch};
 use crate::codec::{FORMAT, Meta};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::recovery::create_directory;
 use crate::session::SessionId;
 use crate::sweep::{Change, ChangeKind};
 
@@ -20,19 +20,32 @@ const SESSIONS_PER_COMMIT: usize = 20_000;
 
 /// Copies what the base has into `directory`. Everything that has to be in the copy is in the base.
 pub(crate) fn backup(engine: &Engine, directory: &Path) -> Result<()> {
-    let partial = partial_path(directory)?;
-    let failed = |error| Error::io("create the backup", directory, error);
-    let copied = create_directory(engine.storage.as_ref(), &partial).and_then(|()| copy(engine, &partial));
-    let finished = copied.and_then(|()| {
-        engine.storage.sync_dir(&partial).map_err(failed)?;
-        engine.storage.rename(&partial, directory).map_err(failed)?;
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        engine.storage.sync_dir(parent).map_err(failed)
-    });
+    let partial = create_partial(engine, directory)?;
+    let finished = copy_and_rename(engine, &partial, directory);
     if finished.is_err() {
         remove(engine, &partial);
     }
     finished
+}
+
+/// The failure for a place that is taken.
+pub(crate) fn exists_already(directory: &Path) -> Error {
+    let reason = format!("{} exists already; name a directory that does not", directory.display());
+    Error::InvalidArgument { what: "directory", reason }
+}
+
+fn copy_and_rename(engine: &Engine, partial: &Path, directory: &Path) -> Result<()> {
+    let failed = |error| Error::io("create the backup", directory, error);
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    engine.storage.sync_dir(parent).map_err(failed)?;
+    copy(engine, partial)?;
+    engine.storage.sync_dir(partial).map_err(failed)?;
+    engine.storage.rename(partial, directory).map_err(|error| match error.kind() {
+        // Another backup was there first.
+        io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => exists_already(directory),
+        _ => failed(error),
+    })?;
+    engine.storage.sync_dir(parent).map_err(failed)
 }
 
 fn copy(engine: &Engine, partial: &Path) -> Result<()> {
@@ -80,15 +93,28 @@ fn whole(id: SessionId, stored: crate::base::StoredSession) -> Change {
     Change { id, changed: stored.version, index_at: None, kind }
 }
 
+/// Makes a directory for this copy alone: several may be under way to one place, and one that was killed is left.
+fn create_partial(engine: &Engine, directory: &Path) -> Result<PathBuf> {
+    let mut number = 0_u32;
+    loop {
+        let partial = partial_path(directory, number)?;
+        match engine.storage.create_dir(&partial) {
+            Ok(()) => return Ok(partial),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number = number.saturating_add(1),
+            Err(error) => return Err(Error::io("create the directory", &partial, error)),
+        }
+    }
+}
+
 /// Beside the final place, so that the rename stays on one disk.
-fn partial_path(directory: &Path) -> Result<PathBuf> {
+fn partial_path(directory: &Path, number: u32) -> Result<PathBuf> {
     let Some(name) = directory.file_name() else {
         let reason = format!("{} has no name of its own", directory.display());
         return Err(Error::InvalidArgument { what: "directory", reason });
     };
     let mut partial = std::ffi::OsString::from(".");
     partial.push(name);
-    partial.push(format!(".partial-{}", std::process::id()));
+    partial.push(format!(".partial-{}-{number}", std::process::id()));
     Ok(directory.with_file_name(partial))
 }
 

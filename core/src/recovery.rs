@@ -67,7 +67,7 @@ pub(crate) fn prepare_directory(storage: &dyn Storage, path: &Path) -> Result<Pa
 }
 
 /// Creates a directory and makes its entry durable.
-pub(crate) fn create_directory(storage: &dyn Storage, path: &Path) -> Result<()> {
+fn create_directory(storage: &dyn Storage, path: &Path) -> Result<()> {
     match storage.create_dir(path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),

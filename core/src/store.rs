@@ -371,8 +371,7 @@ impl Store {
     pub fn backup(&self, directory: &Path) -> Result<()> {
         let engine = self.open_engine()?;
         if engine.storage.kind(directory).map_err(|error| Error::io("look at", directory, error))?.is_some() {
-            let reason = format!("{} exists already; name a directory that does not", directory.display());
-            return Err(Error::InvalidArgument { what: "directory", reason });
+            return Err(crate::backup::exists_already(directory));
         }
         self.flush()?;
         crate::backup::backup(engine, directory)

@@ -58,6 +58,49 @@ static void *read_all(void *argument) {
   }
 }
 
+typedef struct {
+  sessile_store *store;
+  const char *directory;
+  sessile_status status;
+} backup;
+
+static void *back_up(void *argument) {
+  backup *self = argument;
+  self->status = sessile_store_backup(self->store, self->directory);
+  return NULL;
+}
+
+/* One of them comes about, whole, and the others say that there is one. */
+static void backups_to_one_place(sessile_store *store) {
+  enum { ROUNDS = 6 };
+  char path[600];
+  char name[16];
+  uint64_t expected = 0;
+  CHECK_OK(sessile_store_len(store, &expected));
+  for (int round = 0; round < ROUNDS; round++) {
+    pthread_t threads[THREADS];
+    backup backups[THREADS];
+    int made = 0;
+    snprintf(name, sizeof name, "copy%d", round);
+    for (int i = 0; i < THREADS; i++) {
+      backups[i].store = store;
+      backups[i].directory = path_in(path, sizeof path, name);
+      CHECK(pthread_create(&threads[i], NULL, back_up, &backups[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+      CHECK(pthread_join(threads[i], NULL) == 0);
+      if (backups[i].status == SESSILE_STATUS_OK) made++;
+      else CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, backups[i].status);
+    }
+    CHECK(made == 1);
+    uint64_t len = 0;
+    sessile_store *copy = open_store(name, SESSILE_DURABILITY_FSYNC);
+    CHECK_OK(sessile_store_len(copy, &len));
+    CHECK(len == expected);
+    close_store(copy);
+  }
+}
+
 int main(void) {
   sessile_store *store = open_store("sessions", SESSILE_DURABILITY_FSYNC);
   pthread_t threads[THREADS];
@@ -89,6 +132,7 @@ int main(void) {
   }
   CHECK(seen == THREADS * 9 + 1);
   sessile_cursor_close(cursor);
+  backups_to_one_place(store);
   close_store(store);
   return 0;
 }
