@@ -100,6 +100,7 @@ pub extern "C" fn sessile_cursor_next(
     let result = guarded(|| {
         let (session_out, cursor) = (session_out?, given(cursor, "cursor")?);
         let store = store.as_ref().ok_or_else(|| Error::Closed { path: cursor.path.clone() })?;
+        store.check_process()?;
         store.store.check_open()?;
         let found = cursor.place.lock().unwrap_or_else(PoisonError::into_inner).next(&store.store)?;
         if let Some((id, session)) = found {

@@ -1,4 +1,5 @@
-//! How handles and memory cross the boundary. Here, in [`crate::completion`] and nowhere else is unsafe code.
+//! How handles and memory cross the boundary. Here alone are pointers converted; the other unsafe code is the
+//! calls of C functions in [`crate::completion`] and [`crate::fork`].
 //!
 //! What it keeps true:
 //! - a handle that C holds is a `Box` that [`give`] let go of; a `_free` or `_close` takes it back by its type;

@@ -16,6 +16,7 @@ pub mod bytes;
 pub mod completion;
 pub mod cursor;
 pub mod error;
+mod fork;
 mod guard;
 mod handle;
 pub mod options;

@@ -11,6 +11,7 @@ use sessile::{Error, Store, Timestamp};
 
 use crate::bytes::sessile_bytes;
 use crate::error::{Failure, sessile_error, status};
+use crate::fork::Process;
 use crate::guard::{guarded, guarded_or};
 use crate::handle::{Output, give, given};
 use crate::options::sessile_options;
@@ -28,6 +29,8 @@ pub(crate) struct OpenStore {
     pub(crate) store: Store,
     /// As given, for what is said of it once it is gone.
     path: PathBuf,
+    /// Where it was opened.
+    process: Process,
     last_failure: Mutex<Option<Failure>>,
 }
 
@@ -36,21 +39,32 @@ impl OpenStore {
         &self.path
     }
 
+    /// Refuses what comes from a forked process, before any lock is touched; see [`crate::fork`].
+    pub(crate) fn check_process(&self) -> Result<(), Error> {
+        if self.process.is_this() { Ok(()) } else { Err(Error::Forked { path: self.path.clone() }) }
+    }
+
     /// Keeps a failure for who asks for it, and returns its status.
     pub(crate) fn note(&self, failure: Failure) -> sessile_status {
         let status = failure.status();
+        if !self.process.is_this() {
+            return status;
+        }
         let _before = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).replace(failure);
         status
     }
 
     fn last_failure(&self) -> Option<Failure> {
+        if let Err(forked) = self.check_process() {
+            return Some(forked.into());
+        }
         self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl sessile_store {
     pub(crate) fn new(store: Store, path: PathBuf) -> Self {
-        Self(Arc::new(OpenStore { store, path, last_failure: Mutex::default() }))
+        Self(Arc::new(OpenStore { store, path, process: Process::this(), last_failure: Mutex::default() }))
     }
 
     pub(crate) const fn shared(&self) -> &Arc<OpenStore> {
@@ -63,7 +77,12 @@ pub(crate) fn operate(
     store: Option<&sessile_store>,
     operation: impl FnOnce(&Store) -> Result<(), Error>,
 ) -> sessile_status {
-    match guarded(|| Ok(operation(&given(store, "store")?.0.store)?)) {
+    let result = guarded(|| {
+        let open = given(store, "store")?.shared();
+        open.check_process()?;
+        Ok(operation(&open.store)?)
+    });
+    match result {
         Ok(()) => sessile_status::Ok,
         Err(failure) => store.map_or_else(|| failure.status(), |store| store.0.note(failure.clone())),
     }

@@ -3,7 +3,11 @@
  */
 #include "check.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
+
+enum { THREADS = 4, FORKS = 400 };
 
 static void uses_what_its_parent_opened(sessile_store *store, sessile_cursor *cursor) {
   uint64_t len = 7;
@@ -37,7 +41,51 @@ static void a_forked_handle_is_refused(void) {
   close_store(store);
 }
 
+static atomic_bool stopping;
+
+static void *keeps_every_lock_busy(void *argument) {
+  sessile_store *store = argument;
+  while (!atomic_load(&stopping)) {
+    sessile_session *session = NULL;
+    CHECK_OK(sessile_store_set(store, bytes("hot"), bytes("x"), FAR_MS));
+    CHECK_OK(sessile_store_get(store, bytes("hot"), &session));
+    sessile_session_free(session);
+    CHECK_STATUS(SESSILE_STATUS_INVALID_ID, sessile_store_destroy(store, bytes("")));
+  }
+  return NULL;
+}
+
+/* Whatever a thread of the parent holds at the fork stays locked in the child, which must not wait for it. */
+static void reads_right_after_the_fork(sessile_store *store) {
+  sessile_session *session = NULL;
+  sessile_error *error = NULL;
+  alarm(20);
+  CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_store_get(store, bytes("hot"), &session));
+  CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_store_touch(store, bytes("hot"), FAR_MS));
+  CHECK_OK(sessile_store_last_error(store, &error));
+  CHECK(sessile_error_status(error) == SESSILE_STATUS_FORKED);
+  _exit(0);
+}
+
+static void a_fork_at_any_moment_is_refused(void) {
+  sessile_store *store = open_store("sessions", SESSILE_DURABILITY_ASYNC);
+  pthread_t threads[THREADS];
+  for (int i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, keeps_every_lock_busy, store) == 0);
+  for (int i = 0; i < FORKS; i++) {
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) reads_right_after_the_fork(store);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  atomic_store(&stopping, true);
+  for (int i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+  close_store(store);
+}
+
 int main(void) {
   a_forked_handle_is_refused();
+  a_fork_at_any_moment_is_refused();
   return 0;
 }
