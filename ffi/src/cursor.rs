@@ -108,10 +108,15 @@ pub extern "C" fn sessile_cursor_next(
         }
         Ok(())
     });
-    match (result, store) {
+    let status = match (result, &store) {
         (Err(failure), Some(store)) => store.note(failure),
         (result, _) => status(result),
-    }
+    };
+    // The last that holds the store where another thread has freed it meanwhile, and then what ends it.
+    guarded_or(status, || {
+        drop(store);
+        status
+    })
 }
 
 /// Ends a walk, at its end or before. Sessions that it gave stay valid. NULL is nothing to end.
