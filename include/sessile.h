@@ -19,11 +19,13 @@
  * Local disks only. Not on NFS or SMB, nor on what a container or a virtual machine mounts over them.
  *
  * Fork. The store's threads are not in a forked child: there every call on a handle from before returns
- * SESSILE_STATUS_FORKED, and freeing it does nothing to the parent's store. A child that does not exec holds the lock
- * as well, until it ends. Open stores after forking.
+ * SESSILE_STATUS_FORKED, and freeing it does nothing to the parent's store. If the parent ends without closing the
+ * store, a child that did not exec holds the lock until it ends as well. Do not fork while another thread is opening or
+ * closing a store that the child is to open: its attempt may never return. Best open stores after forking.
  *
  * Signals. No function may be called from a signal handler. Handle a signal by telling a thread, which closes the
- * store.
+ * store. The store's threads have the signal mask of the thread that opens it: a program that waits for signals in one
+ * thread (sigwait, signalfd) blocks them before it opens, or they may end the process in a thread of the store's.
  *
  * Close before the process ends. Returning from main, exit and _exit are to an open store what a kill is: it loses
  * nothing that was acknowledged as durable, which with SESSILE_DURABILITY_ASYNC is not the last 10 ms.
@@ -38,7 +40,8 @@
  * a function that looks for one gives NULL. After a failure, sessile_store_last_error has the sentence for a log.
  *
  * Arguments come before outputs. Outputs end in `_out`; they are set to NULL or zero before anything else happens, so
- * that after a failure they never hold something old. A NULL where something is needed, a number that is none of an
+ * that after a failure they never hold something old. Those of one call are different places, and no arguments of the
+ * same call. A NULL where something is needed, a number that is none of an
  * enum's, a text that is not UTF-8: SESSILE_STATUS_INVALID_ARGUMENT, never a crash. Enums are passed as plain integers.
  *
  * Pointers. What is not NULL has to point to what is asked for: to a handle that this library gave and that was not
@@ -290,9 +293,10 @@ typedef struct sessile_bytes {
  * acknowledgement; never from within the call that it answers, though possibly before that call has returned.
  *
  * **What it may do.** Every function of this library, blocking ones and `sessile_store_close` included; writes wait
- * for other threads of the store, so that there is no deadlock. It should be short: the callbacks behind it wait. It
- * may not call `sessile_store_free` on a store that another thread is inside a call on, and that may be the very call
- * it answers. It has to return: no `longjmp`, no C++ exception out of it, no ending of its thread.
+ * for other threads of the store, so that there is no deadlock. But a close of another store waits for that one's
+ * callbacks: two callbacks that close each other's stores wait for ever. It should be short: the callbacks behind it
+ * wait. It may not call `sessile_store_free` on a store that another thread is inside a call on, and that may be the
+ * very call it answers. It has to return: no `longjmp`, no C++ exception out of it, no ending of its thread.
  */
 typedef void (*sessile_callback)(void *user_data, sessile_status status, const struct sessile_error *error);
 
@@ -591,7 +595,7 @@ void sessile_session_free(struct sessile_session *session);
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL.
  * - `SESSILE_STATUS_INVALID_OPTION`: an option is out of its range; the error names it.
  * - `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
- * - `SESSILE_STATUS_LOCKED`: another process has the store.
+ * - `SESSILE_STATUS_LOCKED`: another process has the store, or a thread of this one is still closing it.
  * - `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open with other options.
  * - `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
  * - `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it.
@@ -609,9 +613,11 @@ sessile_status sessile_store_open(const struct sessile_options *options,
  * Afterwards every call on the handle and its cursors returns `SESSILE_STATUS_CLOSED`; closing again does nothing and
  * succeeds at once. The handle itself stays until `sessile_store_free`. Other threads may be inside calls meanwhile:
  * each returns what it would have, or `SESSILE_STATUS_CLOSED`. With several handles on one store in a process, the
- * last to be closed does all this, and the others only end themselves.
+ * last to be closed does all this, and the others only end themselves. A second close of the same handle does not wait
+ * for the first either.
  *
- * In a callback it does not wait for the callbacks behind it.
+ * Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind it,
+ * which still run.
  *
  * Whatever the status but these, the store is closed:
  *
@@ -620,8 +626,8 @@ sessile_status sessile_store_open(const struct sessile_options *options,
  *
  * It is closed all the same with these:
  *
- * - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is
- *   lost, they are in the log and the next open finds them.
+ * - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CORRUPTED`: the changes could not be moved into
+ *   the base; nothing that was acknowledged is lost, it is in the log and the next open finds it.
  * - `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight then is
  *   unknown.
  */
@@ -630,8 +636,8 @@ sessile_status sessile_store_close(const struct sessile_store *store);
 /**
  * Ends a handle. NULL is nothing to end.
  *
- * No other thread may be inside a call on it. A store that is still open is closed without the work of
- * `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
+ * No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still open
+ * is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
  * so has nobody to tell. Cursors that are open on it stay valid handles, and return `SESSILE_STATUS_CLOSED`.
  */
 void sessile_store_free(struct sessile_store *store);
@@ -672,8 +678,9 @@ sessile_status sessile_store_get(const struct sessile_store *store,
  * Stores `payload` under `id` until `expires_at_ms`, in place of what was there, and blocks until that is
  * acknowledged as the store's durability says.
  *
- * `expires_at_ms` is in milliseconds since 1970; 0 is the store's `ttl_ms` from now. A time that has passed makes a
- * session that is expired already. The bytes are copied. An empty payload is one.
+ * `expires_at_ms` is in milliseconds since 1970; 0 is the handle's `ttl_ms` from now. A time that has passed makes a
+ * session that is expired already, and one beyond 8640000000000000 (the year 275760) counts as that. The bytes are
+ * copied. An empty payload is one.
  *
  * On `SESSILE_STATUS_OK` the session survives what the durability promises. These say that nothing was done:
  *
@@ -695,7 +702,7 @@ sessile_status sessile_store_set(const struct sessile_store *store,
                                  uint64_t expires_at_ms);
 
 /**
- * Moves the session's expiry to `expires_at_ms`, in milliseconds since 1970; 0 is refused. Where there is no living
+ * Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no living
  * session nothing happens, and that is a success.
  *
  * A later expiry is acknowledged at once; it reaches the disk within a second, and losing it leaves the earlier
@@ -705,8 +712,8 @@ sessile_status sessile_store_set(const struct sessile_store *store,
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
  * - `SESSILE_STATUS_INVALID_ID`.
  * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
- * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
- *   `sessile_store_set`.
+ * - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_DISK_FULL`: as `sessile_store_set`, only for an earlier expiry.
+ * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
  */
 sessile_status sessile_store_touch(const struct sessile_store *store,
                                    struct sessile_bytes id,
@@ -740,7 +747,7 @@ sessile_status sessile_store_clear(const struct sessile_store *store);
  * `*len_out` is 0 on failure.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
- * - `SESSILE_STATUS_IO`: the disk could not be read.
+ * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the disk could not be read.
  * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */
 sessile_status sessile_store_len(const struct sessile_store *store, uint64_t *len_out);
@@ -819,6 +826,7 @@ sessile_status sessile_store_destroy_async(const struct sessile_store *store,
  * Nothing is lost by its failure: what was acknowledged is in the log.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+ * - `SESSILE_STATUS_CORRUPTED`: the base is damaged; see `sessile_store_open_salvage`.
  * - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
  *   `SESSILE_STATUS_FORKED`.
  */
@@ -864,7 +872,7 @@ sessile_status sessile_store_backup(const struct sessile_store *store,
  *
  * On failure `*stats_out` is all zero.
  *
- * - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no size that the struct ever had;
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL; or `stats_bytes` is 0, no multiple of 8, or more than 4096, and
  *   then nothing is written.
  * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
  */

@@ -24,9 +24,10 @@ use crate::store::{expiry, operate, sessile_store};
 /// acknowledgement; never from within the call that it answers, though possibly before that call has returned.
 ///
 /// **What it may do.** Every function of this library, blocking ones and `sessile_store_close` included; writes wait
-/// for other threads of the store, so that there is no deadlock. It should be short: the callbacks behind it wait. It
-/// may not call `sessile_store_free` on a store that another thread is inside a call on, and that may be the very call
-/// it answers. It has to return: no `longjmp`, no C++ exception out of it, no ending of its thread.
+/// for other threads of the store, so that there is no deadlock. But a close of another store waits for that one's
+/// callbacks: two callbacks that close each other's stores wait for ever. It should be short: the callbacks behind it
+/// wait. It may not call `sessile_store_free` on a store that another thread is inside a call on, and that may be the
+/// very call it answers. It has to return: no `longjmp`, no C++ exception out of it, no ending of its thread.
 pub type sessile_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, status: sessile_status, error: *const sessile_error)>;
 

@@ -114,7 +114,7 @@ pub(crate) fn opened(
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` or `store_out` is NULL.
 /// - `SESSILE_STATUS_INVALID_OPTION`: an option is out of its range; the error names it.
 /// - `SESSILE_STATUS_NOT_A_DIRECTORY`: the path leads to something else.
-/// - `SESSILE_STATUS_LOCKED`: another process has the store.
+/// - `SESSILE_STATUS_LOCKED`: another process has the store, or a thread of this one is still closing it.
 /// - `SESSILE_STATUS_OPTIONS_CONFLICT`: this process has it open with other options.
 /// - `SESSILE_STATUS_CORRUPTED`: the store is damaged; nothing was changed, the error says where.
 /// - `SESSILE_STATUS_UNSUPPORTED_FORMAT`: a newer version wrote it.
@@ -142,9 +142,11 @@ pub extern "C" fn sessile_store_open(
 /// Afterwards every call on the handle and its cursors returns `SESSILE_STATUS_CLOSED`; closing again does nothing and
 /// succeeds at once. The handle itself stays until `sessile_store_free`. Other threads may be inside calls meanwhile:
 /// each returns what it would have, or `SESSILE_STATUS_CLOSED`. With several handles on one store in a process, the
-/// last to be closed does all this, and the others only end themselves.
+/// last to be closed does all this, and the others only end themselves. A second close of the same handle does not wait
+/// for the first either.
 ///
-/// In a callback it does not wait for the callbacks behind it.
+/// Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind it,
+/// which still run.
 ///
 /// Whatever the status but these, the store is closed:
 ///
@@ -153,8 +155,8 @@ pub extern "C" fn sessile_store_open(
 ///
 /// It is closed all the same with these:
 ///
-/// - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`: the changes could not be moved into the base; nothing is
-///   lost, they are in the log and the next open finds them.
+/// - `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CORRUPTED`: the changes could not be moved into
+///   the base; nothing that was acknowledged is lost, it is in the log and the next open finds it.
 /// - `SESSILE_STATUS_POISONED`: the log had failed, and the outcome of the writes that were in flight then is
 ///   unknown.
 #[unsafe(no_mangle)]
@@ -164,8 +166,8 @@ pub extern "C" fn sessile_store_close(store: Option<&sessile_store>) -> sessile_
 
 /// Ends a handle. NULL is nothing to end.
 ///
-/// No other thread may be inside a call on it. A store that is still open is closed without the work of
-/// `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
+/// No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still open
+/// is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
 /// so has nobody to tell. Cursors that are open on it stay valid handles, and return `SESSILE_STATUS_CLOSED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_free(store: Option<Box<sessile_store>>) {
@@ -227,8 +229,9 @@ pub extern "C" fn sessile_store_get(
 /// Stores `payload` under `id` until `expires_at_ms`, in place of what was there, and blocks until that is
 /// acknowledged as the store's durability says.
 ///
-/// `expires_at_ms` is in milliseconds since 1970; 0 is the store's `ttl_ms` from now. A time that has passed makes a
-/// session that is expired already. The bytes are copied. An empty payload is one.
+/// `expires_at_ms` is in milliseconds since 1970; 0 is the handle's `ttl_ms` from now. A time that has passed makes a
+/// session that is expired already, and one beyond 8640000000000000 (the year 275760) counts as that. The bytes are
+/// copied. An empty payload is one.
 ///
 /// On `SESSILE_STATUS_OK` the session survives what the durability promises. These say that nothing was done:
 ///
@@ -258,7 +261,7 @@ pub(crate) fn expiry(expires_at_ms: u64) -> Option<Timestamp> {
     (expires_at_ms != 0).then(|| Timestamp::from_millis(expires_at_ms))
 }
 
-/// Moves the session's expiry to `expires_at_ms`, in milliseconds since 1970; 0 is refused. Where there is no living
+/// Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no living
 /// session nothing happens, and that is a success.
 ///
 /// A later expiry is acknowledged at once; it reaches the disk within a second, and losing it leaves the earlier
@@ -268,8 +271,8 @@ pub(crate) fn expiry(expires_at_ms: u64) -> Option<Timestamp> {
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, the id's bytes are NULL with a length, or the time is 0.
 /// - `SESSILE_STATUS_INVALID_ID`.
 /// - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read.
-/// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as
-///   `sessile_store_set`.
+/// - `SESSILE_STATUS_OVERLOADED`, `SESSILE_STATUS_DISK_FULL`: as `sessile_store_set`, only for an earlier expiry.
+/// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`: as `sessile_store_set`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_touch(
     store: Option<&sessile_store>,
@@ -307,7 +310,7 @@ pub extern "C" fn sessile_store_clear(store: Option<&sessile_store>) -> sessile_
 /// `*len_out` is 0 on failure.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
-/// - `SESSILE_STATUS_IO`: the disk could not be read.
+/// - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the disk could not be read.
 /// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_len(

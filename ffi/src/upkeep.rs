@@ -16,6 +16,7 @@ use crate::store::{operate, sessile_store};
 /// Nothing is lost by its failure: what was acknowledged is in the log.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL.
+/// - `SESSILE_STATUS_CORRUPTED`: the base is damaged; see `sessile_store_open_salvage`.
 /// - `SESSILE_STATUS_POISONED`, `SESSILE_STATUS_DISK_FULL`, `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`,
 ///   `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
@@ -70,7 +71,7 @@ pub extern "C" fn sessile_store_backup(store: Option<&sessile_store>, directory:
 ///
 /// On failure `*stats_out` is all zero.
 ///
-/// - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL, or `stats_bytes` is no size that the struct ever had;
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: a pointer is NULL; or `stats_bytes` is 0, no multiple of 8, or more than 4096, and
 ///   then nothing is written.
 /// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
 #[unsafe(no_mangle)]
