@@ -147,12 +147,14 @@ impl Table {
                         again.push((filed_at, id));
                         continue;
                     }
-                    let expired = live.expires_at <= now;
+                    let (expired, version) = (live.expires_at <= now, live.version);
                     shard.change(&id, &self.budget, |entry| {
                         entry.filed_at = None;
                         if expired {
                             entry.content = Content::Gone;
                             entry.dirty = Dirty::Whole;
+                            // A touch that came later says nothing without the session it was of.
+                            entry.changed = version;
                         }
                     });
                     if expired {

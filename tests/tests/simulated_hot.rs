@@ -126,6 +126,27 @@ fn a_touch_that_a_later_set_depends_on_is_not_given_up() {
     assert_eq!(world.get("a").unwrap().created_at, created_at);
 }
 
+/// It was set in the older half of the log and touched in the other, which alone would bring back what the base has.
+#[test]
+fn what_has_expired_does_not_come_back_in_an_older_state() {
+    let mut world = World::small();
+    world.set("a", 100, 10 * HOUR);
+    world.checkpoint();
+    world.set("a", 200, 10 * HOUR);
+    fill(&mut world, 1_100_000);
+    world.touch("a", 1000);
+    world.advance(1020);
+    assert_eq!((world.store().stats().reaped, world.store().stats().checkpoints), (1, 1));
+    press(&mut world);
+    world.settle();
+    assert_eq!(world.store().stats().checkpoints, 2);
+    world.kill();
+    // By the clock of the machine that starts again it lives.
+    world.clock.jump(-5000);
+    world.open_unchecked().unwrap();
+    assert_eq!(world.get("a").map(|session| session.payload.len()).filter(|len| *len != 200), None);
+}
+
 /// Sessions set once, touched later, destroyed, and written without being in memory, among busy ones.
 fn history(durability: Durability) -> World {
     let mut world = World::new(small_options(durability), durability);
