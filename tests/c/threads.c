@@ -82,9 +82,11 @@ static void backups_to_one_place(sessile_store *store) {
     backup backups[THREADS];
     int made = 0;
     snprintf(name, sizeof name, "copy%d", round);
+    /* Once: the threads read it while others are begun. */
+    const char *directory = path_in(path, sizeof path, name);
     for (int i = 0; i < THREADS; i++) {
       backups[i].store = store;
-      backups[i].directory = path_in(path, sizeof path, name);
+      backups[i].directory = directory;
       CHECK(pthread_create(&threads[i], NULL, back_up, &backups[i]) == 0);
     }
     for (int i = 0; i < THREADS; i++) {
