@@ -242,7 +242,9 @@ impl Committer {
     /// and whoever waits is told so.
     fn wait_for_room(&mut self, error: Option<Error>, closing: bool) -> Next {
         // What was written before the room ended can still become durable.
-        if let Err(error) = self.sync() {
+        if self.writer.written() > self.writer.durable()
+            && let Err(error) = self.sync()
+        {
             return self.fail(error);
         }
         self.publish();

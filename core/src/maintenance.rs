@@ -177,7 +177,10 @@ pub(crate) struct Maintenance {
     checkpoint: Option<(Checkpoint, u64, Instant)>,
     reaper: Reaper,
     reaped_since_request: u64,
+    /// When the last checkpoint of everything that succeeded began.
     last_checkpoint_millis: u64,
+    /// What that will be if the checkpoint under way succeeds.
+    began_millis: u64,
     retry_at_millis: u64,
     reap_again_at_millis: u64,
     next_due: Option<Timestamp>,
@@ -191,6 +194,7 @@ impl Maintenance {
             reaper: Reaper::default(),
             reaped_since_request: 0,
             last_checkpoint_millis: now_millis,
+            began_millis: now_millis,
             retry_at_millis: 0,
             reap_again_at_millis: 0,
             next_due: None,
@@ -254,9 +258,8 @@ impl Maintenance {
         };
         let started = Instant::now();
         let through = self.through(engine, now_millis, ticket > answered);
-        if through == Through::Everything {
-            self.last_checkpoint_millis = now_millis;
-        }
+        let is_whole = through == Through::Everything;
+        self.began_millis = if is_whole { now_millis } else { self.last_checkpoint_millis };
         match Checkpoint::begin(&engine.table, &engine.base, &engine.sequencer, through, engine.time.now()) {
             Ok(checkpoint) => {
                 let durable_first = checkpoint.durable_first;
@@ -288,6 +291,7 @@ impl Maintenance {
         match committed {
             Ok((sessions, damaged)) => {
                 self.meta = Meta { covered, cleared: engine.table.clear_applied(), ..meta };
+                self.last_checkpoint_millis = self.began_millis;
                 self.reaper.rewind();
                 self.next_due = None;
                 engine.health.checkpoint_ended(None);

@@ -46,6 +46,25 @@ fn writes_are_refused_reads_go_on_and_room_heals() {
 }
 
 #[test]
+fn waiting_for_room_syncs_nothing_twice() {
+    let mut world = World::small();
+    world.set("before", 100, HOUR);
+    world.checkpoint();
+    world.disk.set_capacity(Some(world.disk.used_bytes() + 300_000));
+    let mut last = 0;
+    while world.try_set(&format!("{}", last % 60), 60_000, HOUR).is_ok() {
+        world.simulation().step_committer();
+        last += 1;
+    }
+    let events = world.disk.events();
+    for _ in 0..20 {
+        world.simulation().step_committer();
+    }
+    let syncs = world.disk.trace_after(events).iter().filter(|event| event.is_on_log(Action::Sync)).count();
+    assert!(syncs <= 1, "{syncs} syncs");
+}
+
+#[test]
 fn a_touch_is_accepted_on_a_full_disk() {
     let mut world = World::small();
     world.set("before", 100, HOUR);

@@ -29,6 +29,18 @@ fn fail_log(world: &World, action: Action, fault: Fault) {
 }
 
 #[test]
+fn a_checkpoint_that_was_due_by_its_age_and_failed_is_tried_again_soon() {
+    let mut world = world();
+    world.disk.fail_when(|event| event.is_on_base(Action::Write).then_some(Fault::Error(ErrorKind::Other)));
+    world.advance(61_000);
+    assert!(world.store().stats().checkpoint_failures > 0);
+    assert!(world.store().stats().dirty_bytes > 0);
+    world.disk.heal();
+    world.advance(3_000);
+    assert_eq!(world.store().stats().dirty_bytes, 0);
+}
+
+#[test]
 fn a_failed_write_or_sync_of_the_log_poisons_the_store() {
     let faults = [
         (Action::Write, Fault::Error(ErrorKind::Other)),
