@@ -255,9 +255,18 @@ impl World {
     }
 
     /// Removes all sessions; not stepped.
-    pub fn clear(&mut self) {
-        let commit = self.simulation().store().clear().expect("a clear that is accepted");
+    ///
+    /// # Errors
+    /// As [`sessile::Store::clear`].
+    pub fn try_clear(&mut self) -> Result<(), Error> {
+        let commit = self.simulation().store().clear()?;
         self.called(Call::Clear, commit);
+        Ok(())
+    }
+
+    /// As [`World::try_clear`].
+    pub fn clear(&mut self) {
+        self.try_clear().expect("a clear that is accepted");
     }
 
     fn called(&mut self, call: Call, commit: Commit) {
