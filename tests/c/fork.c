@@ -47,7 +47,10 @@ static void *keeps_every_lock_busy(void *argument) {
   sessile_store *store = argument;
   while (!atomic_load(&stopping)) {
     sessile_session *session = NULL;
-    CHECK_OK(sessile_store_set(store, bytes("hot"), bytes("x"), FAR_MS));
+    /* Under valgrind the committer may fall behind: that is an answer, too. */
+    sessile_status status = sessile_store_set(store, bytes("hot"), bytes("x"), FAR_MS);
+    if (status == SESSILE_STATUS_OVERLOADED) usleep(10000);
+    else CHECK_OK(status);
     CHECK_OK(sessile_store_get(store, bytes("hot"), &session));
     sessile_session_free(session);
     CHECK_STATUS(SESSILE_STATUS_INVALID_ID, sessile_store_destroy(store, bytes("")));
