@@ -16,6 +16,9 @@ pub(crate) struct Entry {
     pub(crate) dirty: Dirty,
     /// The number of the last operation on the session; 0 for a tombstone the reaper left.
     pub(crate) changed: u64,
+    /// Whether the operation that gave the session its expiry waits for the disk, as a set does and a touch that
+    /// moves expiry earlier; one that moves it later does not.
+    pub(crate) expiry_waits: bool,
     /// When the shard's due set or the base's expiry index will bring this session up; `None`: never.
     pub(crate) filed_at: Option<Timestamp>,
     /// Whether the shard's list of dirty ids has it.
@@ -90,6 +93,7 @@ impl Entry {
             base: InBase::Unknown,
             dirty: Dirty::Clean,
             changed: 0,
+            expiry_waits: false,
             filed_at: None,
             listed: false,
             ringed: false,

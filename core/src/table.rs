@@ -251,6 +251,7 @@ impl Table {
             entry.base = new.base;
             entry.dirty = Dirty::Whole;
             entry.changed = number;
+            entry.expiry_waits = true;
             entry.referenced = true;
         });
         self.living.fetch_add(new.more, Ordering::Relaxed);
@@ -290,12 +291,16 @@ impl Table {
         expires_at: Timestamp,
         write: &WriteContext,
     ) -> Result<Option<u64>> {
-        let before = match shard.entries.get(id) {
-            Some(Entry { content: Content::Live(live), .. }) => live,
+        let (entry, before) = match shard.entries.get(id) {
+            Some(entry @ Entry { content: Content::Live(live), .. }) => (entry, live),
             _ => return Ok(None),
         };
-        if before.expires_at <= write.now || before.expires_at == expires_at {
+        if before.expires_at <= write.now {
             return Ok(None);
+        }
+        if before.expires_at == expires_at {
+            // Nothing to do, but whoever asks is told that it expires no later: not before that is on the disk.
+            return Ok(entry.expiry_waits.then_some(entry.changed));
         }
         let extends = expires_at > before.expires_at;
         if extends && write.unlogged_touches {
@@ -305,6 +310,7 @@ impl Table {
                     live.expires_at = expires_at;
                 }
                 entry.dirty = entry.dirty.max(Dirty::Expiry);
+                entry.expiry_waits = false;
                 entry.referenced = true;
             });
             return Ok(None);
@@ -321,6 +327,7 @@ impl Table {
             }
             entry.dirty = entry.dirty.max(Dirty::Expiry);
             entry.changed = number;
+            entry.expiry_waits = !extends;
             entry.referenced = true;
         });
         Ok((!extends).then_some(number))

@@ -119,6 +119,37 @@ fn a_touch_that_shortens_is_acknowledged_once_synced() {
 }
 
 #[test]
+fn a_touch_to_the_expiry_that_another_shortened_to_is_acknowledged_with_it() {
+    let mut world = world(Durability::Fsync);
+    world.touch("a", 1000);
+    world.touch("a", 1000);
+    assert_eq!(world.waiting(), 2, "the session is said to expire then although the disk has it expire later");
+    assert_eq!(round(&mut world), (1, 1));
+    assert_eq!(world.waiting(), 0);
+    world.touch("a", 1000);
+    assert_eq!(world.waiting(), 0, "the disk has it");
+}
+
+#[test]
+fn a_touch_to_the_expiry_that_a_set_gave_is_acknowledged_with_it() {
+    let mut world = world(Durability::Fsync);
+    world.set("a", 10, 1000);
+    world.touch("a", 1000);
+    assert_eq!(world.waiting(), 2);
+    world.commit();
+    assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn a_touch_to_the_expiry_that_another_extended_to_is_acknowledged_at_once() {
+    let mut world = world(Durability::Fsync);
+    world.touch("a", 2 * HOUR);
+    world.touch("a", 2 * HOUR);
+    assert_eq!(world.waiting(), 0);
+    assert_eq!(round(&mut world), (0, 0));
+}
+
+#[test]
 fn an_acknowledged_destroy_stays() {
     for durability in [Durability::Fsync, Durability::Write] {
         let mut world = world(durability);
