@@ -250,7 +250,7 @@ impl Base {
             let guard = self.database.read();
             match guard.as_ref() {
                 Some(database) => self.guarded("read", || read(&database.begin_read()?)),
-                None => Err((self.corrupted("it could not be opened again after a failure"), true)),
+                None => Err((self.not_open(), true)),
             }
         };
         let opened = self.opened();
@@ -298,6 +298,15 @@ impl Base {
             }
             error => (self.corrupted(&error.to_string()), false),
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.database.read().is_some()
+    }
+
+    /// A failure of the disk, and no damage, has left the database closed.
+    fn not_open(&self) -> Error {
+        Error::io("use", &self.path, io::Error::other("it could not be opened again after a failure"))
     }
 
     fn corrupted(&self, reason: &str) -> Error {

@@ -139,6 +139,32 @@ fn a_failing_base_is_not_the_application_s_problem() {
 }
 
 #[test]
+fn a_base_that_cannot_be_opened_again_is_no_damage() {
+    let mut world = world();
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let collected = Arc::clone(&errors);
+    let subscription = world.store().subscribe(move |event| {
+        if let Event::BackgroundError(error) = event {
+            collected.lock().push(error.clone());
+        }
+    });
+    // Also what opening writes, so that one failure is followed by the next.
+    world.disk.fail_when(|event| event.is_on_base(Action::Write).then_some(Fault::Error(ErrorKind::Other)));
+    for _ in 0..4 {
+        world.checkpoint();
+        world.advance(2000);
+    }
+    let told = errors.lock().clone();
+    assert!(told.len() > 3, "{told:?}");
+    assert!(told.iter().all(|error| matches!(error, Error::Io { .. })), "{told:?}");
+    world.disk.heal();
+    world.checkpoint();
+    assert_eq!(world.store().stats().dirty_bytes, 0);
+    world.check();
+    drop(subscription);
+}
+
+#[test]
 fn a_read_that_the_disk_refuses_is_an_error_and_works_again_afterwards() {
     let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
     world.set("cold", 100, HOUR);

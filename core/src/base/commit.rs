@@ -41,12 +41,16 @@ impl Base {
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupted`]: it may have happened all the same; commit
     /// the batch again. The base is open again, if that was possible.
     pub(crate) fn commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
+        if !self.is_open() {
+            // An earlier failure has left it so; what keeps it so is what is wrong now.
+            self.reopen()?;
+        }
         let opened = self.opened();
         let result = {
             let guard = self.database.read();
             match guard.as_ref() {
                 Some(database) => self.guarded("write", || self.commit_to(database, batch)),
-                None => Err((self.corrupted("it could not be opened again after a failure"), true)),
+                None => Err((self.not_open(), true)),
             }
         };
         result.map_err(|(error, latched)| {
