@@ -45,12 +45,11 @@ static atomic_bool stopping;
 
 static void *keeps_every_lock_busy(void *argument) {
   sessile_store *store = argument;
-  while (!atomic_load(&stopping)) {
+  for (unsigned i = 1; !atomic_load(&stopping); i++) {
     sessile_session *session = NULL;
-    /* Under valgrind the committer may fall behind: that is an answer, too. */
-    sessile_status status = sessile_store_set(store, bytes("hot"), bytes("x"), FAR_MS);
-    if (status == SESSILE_STATUS_OVERLOADED) usleep(10000);
-    else CHECK_OK(status);
+    /* Under async nothing holds a caller back until too much waits for the disk, and then a set is refused. */
+    if (i % 256 == 0) CHECK_OK(sessile_store_sync(store));
+    CHECK_OK(sessile_store_set(store, bytes("hot"), bytes("x"), FAR_MS));
     CHECK_OK(sessile_store_get(store, bytes("hot"), &session));
     sessile_session_free(session);
     CHECK_STATUS(SESSILE_STATUS_INVALID_ID, sessile_store_destroy(store, bytes("")));
