@@ -165,16 +165,19 @@ impl Log {
         self.recycle(segment).map_err(|error| Error::io("recycle", path, error))
     }
 
-    /// Recycles every full segment whose operations, up to `covered`, are durable in the base.
+    /// Recycles every full segment whose operations, up to `covered`, are durable in the base, but not the one in which
+    /// a replay begins by what the base says: that may have become full meanwhile without a further operation in it.
     ///
     /// # Errors
     /// [`Error::Io`]: the segments concerned stay counted and are tried again with the next call.
-    pub(crate) fn release_through(&self, covered: u64) -> Result<()> {
+    pub(crate) fn release_through(&self, covered: u64, start_segment: u64) -> Result<()> {
         loop {
             let sealed = {
                 let mut space = self.space.lock();
+                let is_needed =
+                    |sealed: &Sealed| sealed.segment.header.number == start_segment || sealed.last > covered;
                 match space.sealed.front() {
-                    Some(oldest) if oldest.last <= covered => space.sealed.pop_front(),
+                    Some(oldest) if !is_needed(oldest) => space.sealed.pop_front(),
                     _ => None,
                 }
             };

@@ -304,7 +304,7 @@ impl Maintenance {
                 for error in damaged {
                     engine.observers.emit(Event::BackgroundError(error));
                 }
-                if let Err(error) = engine.log.release_through(covered) {
+                if let Err(error) = engine.log.release_through(covered, meta.start_segment) {
                     engine.observers.emit(Event::BackgroundError(error));
                 }
                 engine.sequencer.wake();

@@ -22,6 +22,23 @@ fn during_commit(world: &mut World, act: impl FnOnce() + Send + 'static) {
     world.checkpoint();
 }
 
+/// The segment in which a replay begins becomes full during the commit, and nothing in it is newer than the checkpoint.
+#[test]
+fn the_segment_that_the_base_names_is_kept_although_it_became_full_during_the_commit() {
+    let mut world = World::small();
+    world.set("fills most of the first segment", 300_000, HOUR);
+    world.settle();
+    let (store, simulation) = (world.store(), Arc::clone(world.simulation()));
+    let expires_at = world.in_millis(HOUR);
+    during_commit(&mut world, move || {
+        drop(store.set(&id("needs the next one"), vec![1; 300_000], Some(expires_at)).unwrap());
+        simulation.step_committer();
+    });
+    world.restart_unchecked();
+    assert_eq!(world.get("fills most of the first segment").unwrap().payload.len(), 300_000);
+    assert_eq!(world.get("needs the next one").unwrap().payload.len(), 300_000);
+}
+
 #[test]
 fn a_session_set_while_its_older_state_is_committed_stays_to_be_committed() {
     let mut world = World::small();
