@@ -41,8 +41,20 @@ pub(crate) struct Registration {
 /// # Errors
 /// [`Error::OptionsConflict`], or whatever opening fails with.
 pub(crate) fn open(options: Options, salvage: bool) -> Result<(Registration, Vec<Dropped>)> {
-    options.check()?;
     let surroundings = Surroundings { storage: Arc::new(Disk), clock: Arc::new(SystemClock::default()) };
+    open_in(&surroundings, options, salvage)
+}
+
+/// The same on another storage, or at another time. Who joins a store that is open gets that one's.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_in(
+    surroundings: &Surroundings,
+    options: Options,
+    salvage: bool,
+) -> Result<(Registration, Vec<Dropped>)> {
+    options.check()?;
     let path = prepare_directory(surroundings.storage.as_ref(), &options.path)?;
     let slot = Arc::clone(SLOTS.lock().entry(path.clone()).or_default());
     let mut place = slot.lock();
@@ -59,7 +71,7 @@ pub(crate) fn open(options: Options, salvage: bool) -> Result<(Registration, Vec
         drop(place);
         return Ok((Registration { engine, slot }, Vec::new()));
     }
-    let opened = recovery::open(options, path.clone(), &surroundings, salvage)
+    let opened = recovery::open(options, path.clone(), surroundings, salvage)
         .and_then(|(engine, dropped)| threads::start(&engine).map(|()| (engine, dropped)));
     match opened {
         Ok((engine, dropped)) => {

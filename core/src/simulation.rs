@@ -1,7 +1,8 @@
 //! The store without its threads, on a storage and a clock that a test supplies. Not a stable interface.
 //!
 //! A [`Simulation`] does nothing by itself: each step of committer, maintenance, readers and completions is
-//! called, so that a test decides the order of everything and can stop at any operation of the storage.
+//! called, so that a test decides the order of everything and can stop at any operation of the storage. [`open`] gives
+//! the store with its threads instead.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,15 @@ use crate::store::Store;
 pub use crate::clock::{Clock, SystemClock};
 pub use crate::disk::Disk;
 pub use crate::storage::{Kind, Storage, StorageFile, StorageLock};
+
+/// Opens a store with all its threads, as [`Store::open`] does, but on `storage` and at `clock`'s time: for tests that
+/// watch, or hold up, what a real store does to its disk.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn open(options: Options, storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Result<Store> {
+    Store::open_in(&Surroundings { storage, clock }, options)
+}
 
 /// An open store whose steps are called one by one.
 pub struct Simulation {

@@ -16,6 +16,8 @@ use crate::lookup::look_up;
 use crate::numbers::to_u64;
 use crate::options::{Options, check_expiry};
 use crate::progress::{Commit, Need};
+#[cfg(feature = "simulation")]
+use crate::recovery::Surroundings;
 use crate::registry::{self, Registration};
 use crate::replay::Dropped;
 use crate::scan::{self, Page};
@@ -115,6 +117,14 @@ impl Store {
 
     fn new(place: Place, ttl: Duration) -> Self {
         Self(Arc::new(Handle { place, ttl, closed: AtomicBool::new(false) }))
+    }
+
+    /// With its threads, on another storage and clock than the machine's.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open_in(surroundings: &Surroundings, options: Options) -> Result<Self> {
+        let ttl = options.ttl;
+        let (registration, _) = registry::open_in(surroundings, options, false)?;
+        Ok(Self::new(Place::Registered(registration), ttl))
     }
 
     #[cfg(feature = "simulation")]

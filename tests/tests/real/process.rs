@@ -76,8 +76,13 @@ impl Role {
 
     /// Waits for what the role says next.
     pub fn hear(&mut self) -> String {
+        self.hear_at().1
+    }
+
+    /// The same, with the time it came.
+    pub fn hear_at(&mut self) -> (Instant, String) {
         match self.lines.recv_timeout(PATIENCE) {
-            Ok((_, line)) => line,
+            Ok(heard) => heard,
             Err(RecvTimeoutError::Timeout) => panic!("the other process said nothing for a minute"),
             Err(RecvTimeoutError::Disconnected) => panic!("the other process ended: {}", self.child.wait().unwrap()),
         }
