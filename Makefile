@@ -22,7 +22,7 @@ DESTDIR ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help build build-node build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
-	test-ctypes test-node test-demo header kill-test bench bench-c deny clean
+	test-ctypes test-node test-demo test-strace test-strace-sample header kill-test bench bench-c bench-seam deny clean
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -123,6 +123,20 @@ bench: build-node node/node_modules/.package-lock.json
 bench-c: build-c
 	$(CARGO) build --locked --release -p sessile-benches
 	benches/c/run "$(TARGET)/release"
+
+# What the seam that tests replace the disk at costs the store: nothing that can be measured.
+bench-seam:
+	$(CARGO) run --locked --release --quiet -p sessile-benches --features seam --bin seam
+
+# System calls that fail under the C library and the addon, all that a short run makes; needs strace and python3.
+test-strace: build-node
+	$(CARGO) build --locked --quiet -p sessile-ffi
+	tests/strace/run $(TARGET)/debug full
+
+# A sample of them; build-node first.
+test-strace-sample:
+	$(CARGO) build --locked --quiet -p sessile-ffi
+	tests/strace/run $(TARGET)/debug
 
 deny:
 	$(CARGO) deny check
