@@ -4,7 +4,7 @@
 CARGO ?= cargo
 NPM ?= npm --no-fund --no-audit
 NODE ?= node
-KILL_ROUNDS ?= 200
+KILL_ROUNDS ?= 1000
 
 # The shared library's name before it becomes node/sessile.node.
 UNAME := $(shell uname -s)
@@ -70,7 +70,7 @@ uninstall:
 demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-c test-install test-ctypes test-node test-demo
+test: test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
@@ -124,7 +124,7 @@ bench-c: build-c
 	$(CARGO) build --locked --release -p sessile-benches
 	benches/c/run "$(TARGET)/release"
 
-# What the seam that tests replace the disk at costs the store: nothing that can be measured.
+# What the seam costs at which tests replace the disk: the same operations through it and past it, in turn.
 bench-seam:
 	$(CARGO) run --locked --release --quiet -p sessile-benches --features seam --bin seam
 
