@@ -7,7 +7,7 @@
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::{BorrowDecode, Decode, Encode};
 
-use crate::numbers::u32_at;
+use crate::numbers::{NUMBER_MAX, u32_at};
 use crate::options::Options;
 use crate::session::SessionId;
 use crate::time::Timestamp;
@@ -175,7 +175,13 @@ pub(crate) fn decode_meta(bytes: &[u8]) -> Result<Meta, Malformed> {
     if u32_at(bytes, 0) != Some(crc32c::crc32c(body)) {
         return Err(Malformed("the meta record's checksum does not match".to_owned()));
     }
-    bincode::decode_from_slice(body, CONFIG).map(|(meta, _)| meta).map_err(malformed)
+    let (meta, _): (Meta, usize) = bincode::decode_from_slice(body, CONFIG).map_err(malformed)?;
+    let numbers = [meta.run, meta.start_segment, meta.recovered_frames, meta.first_number, meta.covered, meta.cleared];
+    // Of a later format they may mean something else.
+    if meta.format == FORMAT && numbers.into_iter().any(|number| number > NUMBER_MAX) {
+        return Err(Malformed("a number in the meta record is higher than any store gives".to_owned()));
+    }
+    Ok(meta)
 }
 
 fn encode(value: &impl Encode, bytes: &mut Vec<u8>) -> Result<(), Malformed> {
@@ -246,6 +252,32 @@ mod tests {
         let mut bytes = Vec::new();
         encode_record(&id(b"alice"), &sample(b"her cart"), &mut bytes).unwrap();
         assert!(decode_record(&id(b"mallory"), &bytes).is_err());
+    }
+
+    #[test]
+    fn a_meta_record_with_numbers_that_no_store_gives_is_malformed() {
+        let zero = Meta {
+            format: FORMAT,
+            run: 0,
+            start_segment: 0,
+            recovered_frames: 0,
+            first_number: 0,
+            covered: 0,
+            cleared: 0,
+        };
+        let high = NUMBER_MAX + 1;
+        assert!(decode_meta(&encode_meta(&Meta { covered: NUMBER_MAX, ..zero }).unwrap()).is_ok());
+        let metas = [
+            Meta { run: high, ..zero },
+            Meta { start_segment: high, ..zero },
+            Meta { recovered_frames: high, ..zero },
+            Meta { first_number: high, ..zero },
+            Meta { covered: high, ..zero },
+            Meta { cleared: high, ..zero },
+        ];
+        for meta in metas {
+            assert!(decode_meta(&encode_meta(&meta).unwrap()).is_err(), "{meta:?}");
+        }
     }
 
     #[test]

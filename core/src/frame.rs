@@ -6,7 +6,7 @@
 //! it was written; that is how a damaged frame is told from one that a power loss tore.
 
 use crate::codec::{Malformed, Operation, decode_operation};
-use crate::numbers::{to_u32, to_usize, u32_at, u64_at};
+use crate::numbers::{NUMBER_MAX, to_u32, to_usize, u32_at, u64_at};
 
 /// The random numbers of one segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,9 @@ impl<'a> Frame<'a> {
             first: u64_at(bytes, 24)?,
             durable: u64_at(bytes, 32)?,
         };
+        if header.first > NUMBER_MAX || header.durable > NUMBER_MAX {
+            return None;
+        }
         let body = bytes.get(FRAME_HEADER_BYTES..len)?;
         if u32_at(bytes, 4)? != frame_checksum(bytes, salt, len) {
             return None;
@@ -116,10 +119,15 @@ impl<'a> Frame<'a> {
     /// Fails where the checksum held but the content makes no sense, which no crash can cause.
     pub(crate) fn operations(&self) -> Result<Vec<(u64, Operation<'a>)>, Malformed> {
         let mut rest = self.body;
-        let mut operations = Vec::with_capacity(rest.len().min(to_usize(u64::from(self.header.count))));
+        // Not as many as the count says: it is only believed once they were found.
+        let mut operations = Vec::new();
         for _ in 0..self.header.count {
             let (offset, operation, len) = decode_operation(rest)?;
-            operations.push((self.header.first.saturating_add(offset), operation));
+            let number = self.header.first.saturating_add(offset);
+            if number > NUMBER_MAX {
+                return Err(Malformed(format!("an operation has number {number}, higher than any store gives")));
+            }
+            operations.push((number, operation));
             rest = rest.get(len..).unwrap_or_default();
         }
         if rest.is_empty() { Ok(operations) } else { Err(Malformed("bytes are left over in a frame".to_owned())) }
@@ -173,6 +181,22 @@ mod tests {
         let other = Salt { checksum: SALT.checksum ^ 1, ..SALT };
         assert!(Frame::read(&sealed(other), SALT).is_none());
         assert!(Frame::read(&sealed(Salt { marker: 0, ..SALT }), SALT).is_none());
+    }
+
+    #[test]
+    fn a_frame_with_numbers_that_no_store_gives_is_none() {
+        let seal = |first, durable| {
+            let mut bytes = Vec::new();
+            begin_frame(&mut bytes);
+            encode_operation(1, &Operation::Clear, &mut bytes).unwrap();
+            seal_frame(&mut bytes, SALT, &FrameHeader { kind: FrameKind::Batch, count: 1, first, durable });
+            bytes
+        };
+        assert!(Frame::read(&seal(NUMBER_MAX - 1, 0), SALT).unwrap().operations().is_ok());
+        assert!(Frame::read(&seal(NUMBER_MAX, 0), SALT).unwrap().operations().is_err(), "the operation's own");
+        for (first, durable) in [(u64::MAX, 0), (NUMBER_MAX + 1, 0), (1, u64::MAX)] {
+            assert!(Frame::read(&seal(first, durable), SALT).is_none(), "{first}, {durable}");
+        }
     }
 
     #[test]

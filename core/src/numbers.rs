@@ -1,5 +1,12 @@
 //! Conversions between the widths of numbers, each total: what does not fit saturates.
 
+/// The highest number of an operation, a segment or a run that is read. No store comes near it, and what is computed
+/// from such numbers stays within 64 bits.
+pub(crate) const NUMBER_MAX: u64 = u64::MAX / 2;
+
+/// The highest number that a store goes on from when it is opened, with all that it can give until it is closed ahead.
+pub(crate) const START_MAX: u64 = NUMBER_MAX / 2;
+
 /// A length or count in memory as it is written to disk.
 pub(crate) fn to_u64(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)

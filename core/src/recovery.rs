@@ -24,7 +24,7 @@ use crate::frame::{FRAME_HEADER_BYTES, FrameKind, begin_frame};
 use crate::health::Health;
 use crate::log::{AppendError, FrameContent, Log, LogWriter, SpaceFor};
 use crate::maintenance::{Doorbell, Maintenance};
-
+use crate::numbers::START_MAX;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::replay::{Dropped, Passed, Replayed, replay};
@@ -319,6 +319,10 @@ fn begin_run(
     let run = replayed.highest_segment.max(meta.run) + 1;
     let highest_number = replayed.highest_number.max(meta.covered).max(meta.first_number);
     let first_number = highest_number + NUMBER_GAP;
+    if run > START_MAX || first_number > START_MAX {
+        let reason = "its numbers are higher than any store gives".to_owned();
+        return Err(Error::Corrupted { file: log_directory.to_owned(), offset: 0, reason });
+    }
     let log = Arc::new(Log::new(Arc::clone(storage), log_directory, run, options.log_bytes_max));
     let mut writer = LogWriter::begin(Arc::clone(&log), first_number - 1)?;
     let recovered_frames = write_again(table, &mut writer, meta, first_number - 1)?;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::codec::{Meta, Operation};
 use crate::error::{Error, Result};
 use crate::frame::{FRAME_ALIGNMENT, Frame, FrameKind, Salt};
-use crate::numbers::{to_u64, to_usize};
+use crate::numbers::{START_MAX, to_u64, to_usize};
 use crate::segment::{Found, SEGMENT_HEADER_BYTES, Segment, find_segment};
 use crate::storage::Storage;
 
@@ -78,7 +78,9 @@ pub(crate) fn replay(
     };
     let unreadable = replay.find(storage)?;
     // Names count too: a file whose creation a crash stopped has no readable number.
+    // A name that no store gives is nothing to go on from.
     let named = unreadable.iter().filter_map(|path| path.file_stem()?.to_str()?.parse::<u64>().ok());
+    let named = named.filter(|number| *number < START_MAX);
     let highest_segment = replay.segments.keys().copied().chain(named).max().unwrap_or_default();
     if meta.run != 0 {
         replay.run(&unreadable)?;

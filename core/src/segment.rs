@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::codec::FORMAT;
 use crate::error::{Error, Result};
 use crate::frame::Salt;
-use crate::numbers::{to_u64, u32_at, u64_at};
+use crate::numbers::{NUMBER_MAX, to_u64, u32_at, u64_at};
 use crate::storage::{Storage, StorageFile};
 
 /// Where frames begin.
@@ -68,10 +68,13 @@ impl SegmentHeader {
             }
             let numbers = (u64_at(copy, 16), u64_at(copy, 24), u32_at(copy, 32), u32_at(copy, 36));
             decoded = match (u32_at(copy, 8), u32_at(copy, 12), numbers) {
-                (Some(FORMAT), Some(pages), (Some(number), Some(run), Some(marker), Some(checksum))) => {
+                (Some(FORMAT), Some(pages), (Some(number), Some(run), Some(marker), Some(checksum)))
+                    if number <= NUMBER_MAX && run <= NUMBER_MAX =>
+                {
                     let bytes = u64::from(pages) * SEGMENT_HEADER_BYTES;
                     Decoded::Known(Self { number, run, bytes, salt: Salt { marker, checksum } })
                 }
+                (Some(FORMAT), ..) => Decoded::Unreadable,
                 (Some(format), ..) => Decoded::OtherFormat(format),
                 _ => Decoded::Unreadable,
             };
@@ -207,5 +210,13 @@ mod tests {
             assert!(matches!(SegmentHeader::decode(&bytes), Decoded::Known(read) if read == header));
         }
         assert!(matches!(SegmentHeader::decode(&[0; 4096]), Decoded::Unreadable));
+    }
+
+    #[test]
+    fn a_header_with_numbers_that_no_store_gives_is_none() {
+        for (number, run) in [(NUMBER_MAX + 1, 1), (u64::MAX, u64::MAX)] {
+            let header = SegmentHeader { number, run, bytes: 8192, salt: Salt { marker: 1, checksum: 2 } };
+            assert!(matches!(SegmentHeader::decode(&header.encode()), Decoded::Unreadable));
+        }
     }
 }

@@ -3,7 +3,10 @@
 //! The failure guarded against: a process is killed, the next one finds its writes in the page cache, shows
 //! and builds on them, and then the power goes.
 
+use std::path::Path;
+
 use sessile::Durability;
+use sessile::simulation::Storage;
 use sessile_tests::disk::{Action, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::world::{World, id, small_options};
@@ -127,4 +130,20 @@ fn an_open_that_fails_for_an_io_error_can_be_repeated() {
         }
     }
     panic!("opening takes more than 200 events");
+}
+
+#[test]
+fn a_file_of_the_log_with_a_name_that_no_store_gives_is_nothing_to_go_on_from() {
+    for name in ["18446744073709551615.log", "9223372036854775807.log", "unnumbered.log"] {
+        let mut world = World::small();
+        world.kill();
+        drop(world.disk.create(&Path::new("/sessions/log").join(name)).unwrap());
+        world.open(Crash::Kill);
+        world.set("acknowledged", 100, HOUR);
+        world.settle();
+        assert_eq!(world.waiting(), 0);
+        world.kill();
+        assert_eq!(world.try_open(Crash::Kill), Ok(()), "with {name}");
+        assert!(world.has("acknowledged"), "with {name}");
+    }
 }
