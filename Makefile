@@ -22,7 +22,8 @@ DESTDIR ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help build build-node build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
-	test-ctypes test-node test-demo test-strace test-strace-sample header kill-test bench bench-c bench-seam deny clean
+	test-ctypes test-node test-demo test-strace test-strace-sample header kill-test bench bench-c bench-seam deny clean \
+	fuzz-quick fuzz fuzz-seeds
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -35,6 +36,7 @@ help:
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
+	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make deny       dependency policy (needs cargo-deny)"
 	@echo "make clean      remove what was built"
 
@@ -137,6 +139,20 @@ test-strace: build-node
 test-strace-sample:
 	$(CARGO) build --locked --quiet -p sessile-ffi
 	tests/strace/run $(TARGET)/debug
+
+# A minute of each fuzz target; then as many seconds as wanted. What they need, they say.
+FUZZ_SECONDS ?= 3600
+
+fuzz-quick fuzz: export CARGO := $(CARGO)
+
+fuzz-quick:
+	@fuzz/run 60
+
+fuzz:
+	@fuzz/run $(FUZZ_SECONDS)
+
+fuzz-seeds:
+	$(CARGO) run --locked --quiet -p sessile-fuzz-runs --bin seeds
 
 deny:
 	$(CARGO) deny check

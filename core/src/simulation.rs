@@ -2,7 +2,9 @@
 //!
 //! A [`Simulation`] does nothing by itself: each step of committer, maintenance, readers and completions is
 //! called, so that a test decides the order of everything and can stop at any operation of the storage. [`open`] gives
-//! the store with its threads instead.
+//! the store with its threads instead; [`formats`] reads bytes that did not come from a store.
+
+pub mod formats;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -119,6 +119,11 @@ impl World {
         self.simulation().store().clone()
     }
 
+    /// The store is opened with these options from now on. The model goes by the durability, which has to stay.
+    pub fn reopen_with(&mut self, options: Options) {
+        self.options = options;
+    }
+
     /// Opens the store after this kind of crash and checks what it holds.
     ///
     /// # Errors

@@ -1,0 +1,4 @@
+//! See `sessile_fuzz_runs::records`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sessile_fuzz_runs::records::run(input));

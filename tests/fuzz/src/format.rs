@@ -1,0 +1,118 @@
+//! Bytes as `docs/format.md` describes them, written from that page and not from the store's code: numbers, and what
+//! has a checksum.
+
+const SEGMENT_HEADER_LEN: usize = 48;
+/// Where a segment's frames begin.
+pub const FRAMES_AT: usize = 4096;
+/// Bytes of a frame before its operations.
+pub const FRAME_HEADER_BYTES: usize = 40;
+
+/// Appends a number as the format has it.
+pub fn put_number(number: u64, bytes: &mut Vec<u8>) {
+    if number < 251 {
+        bytes.push(number as u8);
+    } else if let Ok(number) = u16::try_from(number) {
+        bytes.push(0xFB);
+        bytes.extend(number.to_le_bytes());
+    } else if let Ok(number) = u32::try_from(number) {
+        bytes.push(0xFC);
+        bytes.extend(number.to_le_bytes());
+    } else {
+        bytes.push(0xFD);
+        bytes.extend(number.to_le_bytes());
+    }
+}
+
+/// The number at the beginning of `bytes`, and what stands behind it.
+#[must_use]
+pub fn take_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let len = match first {
+        0xFB => 2,
+        0xFC => 4,
+        0xFD => 8,
+        number => return Some((u64::from(*number), rest)),
+    };
+    let (number, rest) = rest.split_at_checked(len)?;
+    let mut bytes = [0; 8];
+    bytes[..len].copy_from_slice(number);
+    Some((u64::from_le_bytes(bytes), rest))
+}
+
+/// The four bytes at `at`, 0 where there are none.
+#[must_use]
+pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+/// The eight bytes at `at`, 0 where there are none.
+#[must_use]
+pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+fn put_checksum(bytes: &mut [u8], at: usize, checksum: u32) {
+    if let Some(place) = bytes.get_mut(at..at + 4) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+}
+
+/// The meta record with these fields after its format: run, first segment, recovered frames, first number, covered,
+/// cleared.
+#[must_use]
+pub fn meta_record(fields: [u64; 6]) -> Vec<u8> {
+    let mut body = vec![1];
+    for field in fields {
+        put_number(field, &mut body);
+    }
+    sealed_meta(&body)
+}
+
+/// A meta record of these bytes, with a checksum that holds.
+#[must_use]
+pub fn sealed_meta(body: &[u8]) -> Vec<u8> {
+    [&crc32c::crc32c(body).to_le_bytes(), body].concat()
+}
+
+/// A record of these bytes under `id`, with a checksum that holds.
+#[must_use]
+pub fn sealed_record(id: &[u8], body: &[u8]) -> Vec<u8> {
+    let checksum = crc32c::crc32c_append(crc32c::crc32c_append(id.len() as u32, id), body);
+    [&checksum.to_le_bytes(), body].concat()
+}
+
+/// Makes the checksum of the header's copy at `at` hold.
+pub fn seal_segment_header(bytes: &mut [u8], at: usize) {
+    let end = at + SEGMENT_HEADER_LEN - 4;
+    let checksum = bytes.get(at..end).map(crc32c::crc32c);
+    if let Some(checksum) = checksum {
+        put_checksum(bytes, end, checksum);
+    }
+}
+
+/// Gives what stands at `at` the marker and the checksum that make a frame of it in this segment. Returns where the
+/// next one begins; `None` where its length is that of no frame.
+pub fn seal_frame(bytes: &mut [u8], at: usize) -> Option<usize> {
+    let len = frame_len(bytes, at)?;
+    let (marker, salt) = (u32_at(bytes, 32), u32_at(bytes, 36));
+    put_checksum(bytes, at, marker);
+    let checksum = crc32c::crc32c_append(salt, &bytes[at + 8..at + len]);
+    put_checksum(bytes, at + 4, checksum);
+    Some(at + len.next_multiple_of(8))
+}
+
+/// Where the frames of a segment stand, as far as each says where the next is; their checksums are not looked at.
+#[must_use]
+pub fn frames(bytes: &[u8]) -> Vec<usize> {
+    let (mut at, mut frames) = (FRAMES_AT, Vec::new());
+    while let Some(len) = frame_len(bytes, at) {
+        frames.push(at);
+        at += len.next_multiple_of(8);
+    }
+    frames
+}
+
+fn frame_len(bytes: &[u8], at: usize) -> Option<usize> {
+    let len = u32_at(bytes, at + 8) as usize;
+    (len >= FRAME_HEADER_BYTES && len <= bytes.len().saturating_sub(at)).then_some(len)
+}
