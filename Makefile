@@ -23,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help build build-node build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
 	test-ctypes test-node test-demo test-strace test-strace-sample header kill-test bench bench-c bench-seam deny clean \
-	fuzz-quick fuzz fuzz-seeds
+	faults-full fuzz-quick fuzz fuzz-seeds
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -34,6 +34,7 @@ help:
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
 	@echo "make bench-c    what a call from C costs, against the same call from Rust"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
+	@echo "make faults-full  a failure of every operation on the disk"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -115,6 +116,11 @@ header:
 
 kill-test:
 	KILL_ROUNDS=$(KILL_ROUNDS) $(CARGO) test --locked --release -p sessile-tests --test real_kill -- --nocapture
+
+# Every operation on the disk fails, in every way it can: some minutes. `make test` tries some of them.
+faults-full:
+	SESSILE_TEST_FULL=1 $(CARGO) test --locked -p sessile-tests --test simulated_faults_everywhere \
+		--test simulated_salvage -- --nocapture
 
 bench: build-node node/node_modules/.package-lock.json
 	$(CARGO) build --locked --release -p sessile-benches

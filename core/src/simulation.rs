@@ -124,6 +124,15 @@ impl Simulation {
         drop(self.engine.shut_down(false));
     }
 
+    /// Closes the store as its last handle does, with the committer's last steps, and without a checkpoint. No step
+    /// may be made any more.
+    pub fn close(&self) {
+        self.engine.sequencer.close();
+        while self.engine.step_committer() != committer::Next::Finished {}
+        self.shut_down();
+        self.step_completions();
+    }
+
     /// Takes no operation from now on: what closing begins with, while calls may have passed the handle's check.
     pub fn end_operations(&self) {
         self.engine.table.refuse_operations(self.engine.closed_error());

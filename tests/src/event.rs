@@ -26,6 +26,15 @@ pub enum Action {
     CreateDirectory,
     /// Takes a lock.
     Lock,
+    /// Asks what a path leads to. A [`SimulatedDisk`](crate::disk::SimulatedDisk) does not tell of it, nor of the
+    /// next three; a [`FaultyDisk`](crate::faulty::FaultyDisk) does.
+    Look,
+    /// Opens a file.
+    Open,
+    /// Lists a directory.
+    List,
+    /// Asks for a file's length.
+    Len,
 }
 
 /// One operation of the disk.

@@ -6,6 +6,7 @@ mod content;
 mod directory;
 pub mod disk;
 mod event;
+pub mod faulty;
 pub mod model;
 pub mod proof;
 pub mod seed;

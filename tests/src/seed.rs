@@ -16,3 +16,9 @@ pub fn seed(test: &str) -> u64 {
 pub fn depth() -> u64 {
     std::env::var("SESSILE_TEST_DEPTH").ok().and_then(|depth| depth.parse().ok()).unwrap_or(1).max(1)
 }
+
+/// Whether tests that try a part of all cases, chosen at random, are to try them all: `SESSILE_TEST_FULL` is set.
+#[must_use]
+pub fn is_full() -> bool {
+    std::env::var_os("SESSILE_TEST_FULL").is_some()
+}

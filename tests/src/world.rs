@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sessile::simulation::{Clock, Simulation};
+use sessile::simulation::{Clock, Simulation, Storage};
 use sessile::{Commit, Durability, Error, Options, SessionId, Store, Timestamp};
 
 use crate::clock::HandClock;
 use crate::disk::{Loss, Moment, SimulatedDisk};
+use crate::faulty::FaultyDisk;
 use crate::model::{Call, Crash, Expected, Model, Sessions, difference};
 
 /// Where the store of a world is.
@@ -59,6 +60,8 @@ pub struct World {
     pub clock: Arc<HandClock>,
     /// What the store may hold.
     pub model: Model,
+    /// What stands between the store and the disk from the next open on, if anything.
+    pub faulty: Option<FaultyDisk>,
     options: Options,
     simulation: Option<Arc<Simulation>>,
     promises: Arc<Mutex<Promises>>,
@@ -78,6 +81,12 @@ impl World {
         world
     }
 
+    /// An empty disk that keeps no moments, and nobody who has made a store on it.
+    #[must_use]
+    pub fn empty(options: Options, durability: Durability) -> Self {
+        Self::on(SimulatedDisk::default(), options, Model::new(durability), HandClock::START_MILLIS)
+    }
+
     /// As [`World::new`], with [`small_options`] and fsync.
     #[must_use]
     pub fn small() -> Self {
@@ -87,7 +96,7 @@ impl World {
     fn on(disk: SimulatedDisk, options: Options, model: Model, wall_millis: u64) -> Self {
         let clock = Arc::new(HandClock::at(Timestamp::from_millis(wall_millis)));
         let times = vec![(0, clock.wall(), clock.monotonic_millis())];
-        Self { disk, clock, model, options, simulation: None, promises: Arc::default(), times, sets: 0 }
+        Self { disk, clock, model, faulty: None, options, simulation: None, promises: Arc::default(), times, sets: 0 }
     }
 
     /// The world of somebody who finds `disk` after a crash at `moment` of this one; the store is not open.
@@ -150,13 +159,24 @@ impl World {
     /// # Errors
     /// As opening.
     pub fn open_unchecked(&mut self) -> Result<(), Error> {
-        let storage = Arc::new(self.disk.clone());
+        let storage: Arc<dyn Storage> = match &self.faulty {
+            Some(faulty) => Arc::new(faulty.clone()),
+            None => Arc::new(self.disk.clone()),
+        };
         // An acknowledgement counts from the moment it could be seen, even in the middle of a step.
         let promises = Arc::clone(&self.promises);
         self.disk.watch(move |events| promises.lock().look(events));
         let simulation = Simulation::open(self.options.clone(), storage, Arc::clone(&self.clock) as _)?;
         self.simulation = Some(Arc::new(simulation));
         Ok(())
+    }
+
+    /// Closes the store as its last handle does, but for the checkpoint.
+    pub fn close(&mut self) {
+        self.simulation().close();
+        self.poll();
+        assert_eq!(self.waiting(), 0, "the store was closed, and operations were never answered");
+        self.simulation = None;
     }
 
     /// Ends the process without a word.
@@ -235,6 +255,13 @@ impl World {
         let expires_at = self.in_millis(ttl_millis);
         let commit = self.simulation().store().touch(&id(name), expires_at)?;
         while self.simulation().step_reader() {}
+        if commit.is_complete() {
+            // One whose session could not be looked up has touched nothing.
+            commit.wait()?;
+            let (place, events) = (self.note(Call::Touch { id: name.to_owned(), expires_at }), self.disk.events());
+            self.model.acknowledge(place, events);
+            return Ok(());
+        }
         self.called(Call::Touch { id: name.to_owned(), expires_at }, commit);
         Ok(())
     }
@@ -274,9 +301,13 @@ impl World {
         self.try_clear().expect("a clear that is accepted");
     }
 
-    fn called(&mut self, call: Call, commit: Commit) {
+    fn note(&mut self, call: Call) -> usize {
         let (wall, monotonic_millis) = (self.clock.wall(), self.clock.monotonic_millis());
-        let place = self.model.call(call, wall, monotonic_millis, self.disk.events());
+        self.model.call(call, wall, monotonic_millis, self.disk.events())
+    }
+
+    fn called(&mut self, call: Call, commit: Commit) {
+        let place = self.note(call);
         self.promises.lock().waiting.push((place, commit));
         self.poll();
     }
