@@ -164,20 +164,42 @@ impl Replay<'_> {
 
     /// The content of a segment of this run, which counts as visited from now on.
     fn read(&mut self, number: u64) -> Result<Option<Vec<u8>>> {
+        let content = self.content(number)?;
+        if content.is_some() {
+            self.visited.insert(number);
+        }
+        Ok(content)
+    }
+
+    /// The content of a segment of this run.
+    fn content(&mut self, number: u64) -> Result<Option<Vec<u8>>> {
         let Some(segment) = self.segments.get(&number).filter(|segment| segment.header.run == self.meta.run) else {
             return Ok(None);
         };
-        self.visited.insert(number);
         let mut bytes = vec![0; to_usize(segment.bytes)];
         match segment.file.read_at(0, &mut bytes) {
-            Ok(()) => Ok(Some(bytes)),
-            Err(error) if self.salvage => {
-                let dropped = Dropped { file: segment.path.clone(), offset: 0, reason: error.to_string() };
-                self.dropped.push(dropped);
-                Ok(Some(Vec::new()))
-            }
-            Err(error) => Err(Error::io("read", &segment.path, error)),
+            Ok(()) => {}
+            Err(_) if self.salvage => bytes = self.read_pages(number),
+            Err(error) => return Err(Error::io("read", &segment.path, error)),
         }
+        Ok(Some(bytes))
+    }
+
+    /// With salvage: what the disk refuses to read at once, page by page. What it still refuses counts as zeros, and is
+    /// listed; a failure that was gone with the second try costs nothing.
+    fn read_pages(&mut self, number: u64) -> Vec<u8> {
+        let Some(segment) = self.segments.get(&number) else { return Vec::new() };
+        let mut bytes = vec![0; to_usize(segment.bytes)];
+        let mut at = 0;
+        for page in bytes.chunks_mut(to_usize(SEGMENT_HEADER_BYTES)) {
+            if let Err(error) = segment.file.read_at(at, page) {
+                page.fill(0);
+                let reason = format!("{} bytes cannot be read: {error}", page.len());
+                self.dropped.push(Dropped { file: segment.path.clone(), offset: at, reason });
+            }
+            at += to_u64(page.len());
+        }
+        bytes
     }
 
     /// A segment has its whole length before anything in it is acknowledged: no crash cuts one short.
@@ -257,7 +279,8 @@ impl Replay<'_> {
         };
         for (number, operation) in &operations {
             self.highest_number = self.highest_number.max(*number);
-            if *number > self.meta.covered {
+            // What a clear that the base knows of made void stays void, also where its own frame is damaged.
+            if *number > self.meta.covered.max(self.meta.cleared) {
                 (self.apply)(*number, operation);
             }
         }
@@ -288,8 +311,7 @@ impl Replay<'_> {
                 continue;
             };
             let salt = segment.header.salt;
-            let mut content = vec![0; to_usize(segment.bytes)];
-            segment.file.read_at(0, &mut content).map_err(|error| Error::io("read", &segment.path, error))?;
+            let Some(content) = self.content(later)? else { continue };
             claimed = self.claims(&content, SEGMENT_HEADER_BYTES, salt, lost);
         }
         if claimed {

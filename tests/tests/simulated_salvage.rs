@@ -1,0 +1,165 @@
+//! A salvage brings nothing back that the base knows to be removed, and survives a failure of each of its operations.
+//!
+//! The failure guarded against: a logout of everybody that a damaged log undoes, and a rescue that makes it worse.
+
+use std::sync::Arc;
+
+use sessile::simulation::{Simulation, Storage};
+use sessile::{Durability, Error};
+use sessile_tests::disk::{Action, Fault, SimulatedDisk};
+use sessile_tests::faulty::{Failure, FaultyDisk, Plan};
+use sessile_tests::seed::{depth, is_full, seed};
+use sessile_tests::world::{PATH, World, id, small_options};
+
+const HOUR: u64 = 3_600_000;
+const MIB: usize = 1 << 20;
+
+/// The base is emptied by the first transaction of a checkpoint, and says that it covers the log with the last.
+#[test]
+fn what_a_clear_removed_from_the_base_does_not_come_back_from_the_log() {
+    let options = small_options(Durability::Fsync).log_bytes_max(96 << 20);
+    let mut world = World::empty(options.clone(), Durability::Fsync);
+    world.open_unchecked().unwrap();
+    world.set("in the base", 100, HOUR);
+    world.checkpoint();
+    world.set("in the log", 100, HOUR);
+    world.settle();
+    let before = world.disk.events();
+    world.clear();
+    world.settle();
+    let frame = world.disk.trace_after(before).into_iter().find(|event| event.is_on_log(Action::Write)).unwrap();
+    // More than one transaction takes.
+    for number in 0..36 {
+        world.set(&format!("{number}"), MIB, HOUR);
+        world.commit();
+    }
+    world.disk.record();
+    world.checkpoint();
+    let mut between = 0;
+    let moments = world.disk.moments();
+    for moment in moments.iter().step_by(moments.len() / 12) {
+        let disk = moment.after_kill();
+        if disk.kind(&frame.path).unwrap().is_none() {
+            // The checkpoint is through.
+            break;
+        }
+        disk.damage(&frame.path, frame.offset + 20, &[0xFF; 4]);
+        let clock = Arc::clone(&world.clock);
+        let (simulation, _) = Simulation::open_with(options.clone(), Arc::new(disk), clock, true).unwrap();
+        let has = |name| simulation.store().get(&id(name)).unwrap().is_some();
+        if !has("in the base") {
+            between += 1;
+            assert!(!has("in the log"), "after event {}", moment.events);
+        }
+        assert!(has("0") && has("35"), "after event {}", moment.events);
+    }
+    println!("{between} moments behind the first transaction");
+    assert!(between > 0, "no moment was between the transactions of the checkpoint");
+}
+
+/// A store with damage of each kind: a record, a frame, a segment.
+fn damaged(destroy_base: bool) -> (World, SimulatedDisk) {
+    let mut world = World::empty(small_options(Durability::Fsync), Durability::Fsync);
+    world.open_unchecked().unwrap();
+    for number in 0..30 {
+        world.set(&format!("based {number}"), 900, HOUR);
+    }
+    world.checkpoint();
+    world.set("first", 100, HOUR);
+    world.settle();
+    let before = world.disk.events();
+    world.set("second", 100, HOUR);
+    world.settle();
+    let frame = world.disk.trace_after(before).into_iter().find(|event| event.is_on_log(Action::Write)).unwrap();
+    world.set("third", 100, HOUR);
+    world.settle();
+    world.advance(100);
+    world.kill();
+    world.disk.damage(&frame.path, frame.offset + 50, &[0xFF; 4]);
+    let base = std::path::Path::new(PATH).join("base.redb");
+    if destroy_base {
+        world.disk.damage(&base, 0, &[0xA5; 4096]);
+    } else {
+        // A payload's bytes: redb does not look at them, the record's checksum does.
+        let content = world.disk.content(&base);
+        let payload = content.windows(64).position(|window| window.iter().all(|byte| *byte == 7)).unwrap();
+        world.disk.damage(&base, payload as u64, &[8; 4]);
+    }
+    let disk = world.disk.clone();
+    (world, disk)
+}
+
+fn left(simulation: &Simulation) -> Vec<Vec<u8>> {
+    let page = simulation.store().scan(None, 1000).unwrap();
+    page.sessions.into_iter().map(|(id, _)| id.as_bytes().to_vec()).collect()
+}
+
+/// A sector that cannot be read any more costs what stands there, and not its segment.
+#[test]
+fn a_part_of_the_log_that_cannot_be_read_is_listed_and_the_rest_is_saved() {
+    let mut world = World::empty(small_options(Durability::Fsync), Durability::Fsync);
+    world.open_unchecked().unwrap();
+    for number in 0..20 {
+        world.set(&format!("{number:02}"), 2000, HOUR);
+        world.settle();
+    }
+    world.advance(100);
+    world.kill();
+    const BAD: u64 = 5 * 4096;
+    world.disk.fail_when(|event| {
+        let is_bad = event.is_on_log(Action::Read) && event.offset <= BAD && BAD < event.offset + event.len;
+        is_bad.then_some(Fault::Error(std::io::ErrorKind::Other))
+    });
+    assert!(matches!(world.open_unchecked(), Err(Error::Io { .. })));
+    let (disk, clock) = (Arc::new(world.disk.clone()), Arc::clone(&world.clock));
+    let (simulation, dropped) = Simulation::open_with(small_options(Durability::Fsync), disk, clock, true).unwrap();
+    let saved = left(&simulation).len();
+    assert!((17..20).contains(&saved), "{saved} of 20 were saved");
+    assert!(dropped.iter().any(|dropped| dropped.offset == BAD), "{dropped:?}");
+}
+
+/// Whatever fails while it is under way, a salvage says so, and the next one saves what the first would have saved.
+#[test]
+fn a_salvage_that_fails_at_any_operation_can_be_made_again() {
+    let mut random = fastrand::Rng::with_seed(seed("a_salvage_that_fails_at_any_operation_can_be_made_again"));
+    let one_in = if is_full() { 1 } else { 6_u64.div_ceil(depth()) };
+    for destroy_base in [false, true] {
+        let (world, disk) = damaged(destroy_base);
+        let moment = disk.moment();
+        let salvage = |faulty: FaultyDisk| {
+            let clock = Arc::clone(&world.clock);
+            Simulation::open_with(small_options(Durability::Fsync), Arc::new(faulty), clock, true)
+        };
+        let plain = FaultyDisk::new(&moment.after_kill(), None);
+        let (simulation, dropped) = salvage(plain.clone()).unwrap();
+        let expected = left(&simulation);
+        // Without the base its sessions are in the log still.
+        assert_eq!(expected.len(), if destroy_base { 30 + 2 } else { 29 + 2 }, "{dropped:?}");
+        let operations = plain.operations();
+        let mut failed = 0;
+        for from in 1..=operations {
+            for failure in Failure::ALL {
+                for lasts in [false, true] {
+                    if random.u64(..one_in) > 0 {
+                        continue;
+                    }
+                    let disk = moment.after_kill();
+                    let faulty = FaultyDisk::new(&disk, Some(Plan { from, lasts, failure }));
+                    let first = salvage(faulty.clone());
+                    failed += u64::from(faulty.failed() > 0);
+                    let place = format!("{failure:?} at {from}, lasting {lasts}: {:?}", faulty.first_failed());
+                    if let Ok((simulation, again)) = &first {
+                        assert_eq!((left(simulation), again), (expected.clone(), &dropped), "{place}");
+                    }
+                    faulty.heal();
+                    if let Err(error) = &first {
+                        assert!(matches!(error, Error::Io { .. } | Error::DiskFull { .. }), "{place}: {error}");
+                        let (simulation, _) = salvage(faulty).unwrap_or_else(|error| panic!("{place}: {error}"));
+                        assert_eq!(left(&simulation), expected, "{place}");
+                    }
+                }
+            }
+        }
+        println!("{operations} operations, {failed} salvages in which one failed");
+    }
+}
