@@ -226,8 +226,8 @@ impl Store {
     ///
     /// # Errors
     /// Refused before anything happened: [`Error::ValueTooLarge`], [`Error::InvalidArgument`],
-    /// [`Error::Overloaded`], [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Closed`],
-    /// [`Error::Forked`].
+    /// [`Error::Overloaded`], [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Io`] where the log cannot be
+    /// extended for another reason, [`Error::Closed`], [`Error::Forked`].
     pub fn set<P>(&self, id: &SessionId, payload: P, expires_at: Option<Timestamp>) -> Result<Commit>
     where
         P: AsRef<[u8]> + Into<Payload>,
