@@ -199,7 +199,7 @@ impl Log {
         if !wanted {
             return self.storage.remove_file(&segment.path);
         }
-        let header = self.next_header(segment.bytes).map_err(io::Error::other)?;
+        let header = self.next_header(segment.bytes)?;
         let bytes = segment.bytes;
         let path = segment.path.clone();
         match segment.reuse(header) {
@@ -216,8 +216,8 @@ impl Log {
     }
 
     /// Reserves a number, and the space for `bytes` bytes.
-    fn next_header(&self, bytes: u64) -> Result<SegmentHeader> {
-        let salt = random_salt()?;
+    fn next_header(&self, bytes: u64) -> io::Result<SegmentHeader> {
+        let salt = random_salt(self.storage.as_ref())?;
         let mut space = self.space.lock();
         let number = space.next_number;
         space.next_number += 1;
@@ -226,7 +226,7 @@ impl Log {
     }
 
     fn create(&self, bytes: u64, fill: Fill) -> io::Result<Segment> {
-        let header = self.next_header(bytes).map_err(io::Error::other)?;
+        let header = self.next_header(bytes)?;
         let path = self.directory.join(format!("{:08}.log", header.number));
         let created = Segment::create(self.storage.as_ref(), &path, header, bytes, fill);
         if created.is_err() {

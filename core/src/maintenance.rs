@@ -115,6 +115,13 @@ impl Doorbell {
         asked
     }
 
+    /// Whether a checkpoint that was asked for has been made, and no later one that was asked for has failed.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn has_made(&self, ticket: u64) -> bool {
+        let requests = self.requests.lock();
+        requests.checkpoint.answered >= ticket && requests.checkpoint.failure.is_none()
+    }
+
     pub(crate) fn wait_checkpoint(&self, ticket: u64) -> Result<u64> {
         self.wait_answer(ticket, |requests| &requests.checkpoint)
     }

@@ -34,7 +34,7 @@ use crate::session::SessionId;
 use crate::shard::Job;
 use crate::stats::Counters;
 use crate::storage::{Kind, Storage, StorageLock};
-use crate::table::Table;
+use crate::table::{Beginning, ShardHasher, Table};
 
 const LOCK_FILE: &str = "LOCK";
 const LOG_DIRECTORY: &str = "log";
@@ -43,11 +43,13 @@ const NUMBER_GAP: u64 = 1 << 24;
 const FRAME_BYTES: usize = 1024 * 1024;
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// Where the store's bytes and its time come from.
+/// Where the store's bytes and its time come from, and what its order in memory depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Random, since ids come from outside; fixed where a test wants a recovery to write the same bytes again.
+    pub(crate) hasher: ShardHasher,
 }
 
 /// Creates the store's directory where it is missing, durably, and returns its one name.
@@ -132,13 +134,12 @@ pub(crate) fn open(
     };
     let jobs = crossbeam_channel::unbounded();
     let table = Table::new(
-        options.cache_bytes,
+        Beginning { cache_bytes: options.cache_bytes, hasher: surroundings.hasher.clone(), cleared: meta.cleared },
         Arc::clone(&counters),
         Arc::clone(&sequencer),
         Arc::clone(&progress),
         jobs.0.clone(),
         tasks.clone(),
-        meta.cleared,
     );
     let mut failure = None;
     let mut replayed = replay(storage.as_ref(), &log_directory, &meta, salvage, &mut |number, operation| {

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
 use crate::replay::Dropped;
+use crate::table::ShardHasher;
 use crate::threads;
 
 type Slots = HashMap<PathBuf, Arc<Mutex<Slot>>>;
@@ -41,7 +42,8 @@ pub(crate) struct Registration {
 /// # Errors
 /// [`Error::OptionsConflict`], or whatever opening fails with.
 pub(crate) fn open(options: Options, salvage: bool) -> Result<(Registration, Vec<Dropped>)> {
-    let surroundings = Surroundings { storage: Arc::new(Disk), clock: Arc::new(SystemClock::default()) };
+    let (storage, clock) = (Arc::new(Disk), Arc::new(SystemClock::default()));
+    let surroundings = Surroundings { storage, clock, hasher: ShardHasher::random() };
     open_in(&surroundings, options, salvage)
 }
 

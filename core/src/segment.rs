@@ -191,10 +191,11 @@ pub(crate) fn find_segment(storage: &dyn Storage, path: &Path) -> Result<Found> 
 }
 
 /// A salt nobody can guess.
-pub(crate) fn random_salt() -> Result<Salt> {
-    let failed = |error: getrandom::Error| Error::Internal { what: format!("no random numbers: {error}") };
+pub(crate) fn random_salt(storage: &dyn Storage) -> io::Result<Salt> {
+    let bytes = storage.random()?.to_le_bytes();
+    let part = |at| u32_at(&bytes, at).unwrap_or_default();
     // Marker zero would let zeros pass for the beginning of a frame.
-    Ok(Salt { marker: getrandom::u32().map_err(failed)? | 1, checksum: getrandom::u32().map_err(failed)? })
+    Ok(Salt { marker: part(0) | 1, checksum: part(4) })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
 use crate::replay::Dropped;
 use crate::store::Store;
+use crate::table::ShardHasher;
 
 pub use crate::clock::{Clock, SystemClock};
 pub use crate::disk::Disk;
@@ -28,7 +29,7 @@ pub use crate::storage::{Kind, Storage, StorageFile, StorageLock};
 /// # Errors
 /// As [`Store::open`].
 pub fn open(options: Options, storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Result<Store> {
-    Store::open_in(&Surroundings { storage, clock }, options)
+    Store::open_in(&Surroundings { storage, clock, hasher: ShardHasher::random() }, options)
 }
 
 /// An open store whose steps are called one by one.
@@ -38,7 +39,8 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Opens the store on `storage` at `clock`'s time, without starting any thread.
+    /// Opens the store on `storage` at `clock`'s time, without starting any thread. The options may be outside
+    /// their ranges, so that a test can have a log of a few pages.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -56,9 +58,9 @@ impl Simulation {
         clock: Arc<dyn Clock>,
         salvage: bool,
     ) -> Result<(Self, Vec<Dropped>)> {
-        options.check()?;
         let path = prepare_directory(storage.as_ref(), options.path())?;
-        let (engine, dropped) = recovery::open(options, path, &Surroundings { storage, clock }, salvage)?;
+        let surroundings = Surroundings { storage, clock, hasher: ShardHasher::fixed() };
+        let (engine, dropped) = recovery::open(options, path, &surroundings, salvage)?;
         let store = Store::simulated(Arc::clone(&engine));
         Ok((Self { engine, store }, dropped))
     }
@@ -100,9 +102,22 @@ impl Simulation {
         self.engine.tasks.run_queued()
     }
 
-    /// Asks for a checkpoint; the next steps of maintenance make it.
-    pub fn ask_checkpoint(&self) {
-        self.engine.doorbell.ask_checkpoint();
+    /// Asks for a checkpoint; the next steps of maintenance make it. Returns what to ask
+    /// [`Simulation::has_made`] for.
+    pub fn ask_checkpoint(&self) -> u64 {
+        self.engine.doorbell.ask_checkpoint()
+    }
+
+    /// Whether a checkpoint that was asked for has been made: [`Store::flush`] would have returned `Ok`.
+    #[must_use]
+    pub fn has_made(&self, checkpoint: u64) -> bool {
+        self.engine.doorbell.has_made(checkpoint)
+    }
+
+    /// The number of the operation called last; of a `set`, that is the session's version.
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        self.engine.sequencer.last()
     }
 
     /// Steps everything until nothing has anything to do at this time.
@@ -124,11 +139,13 @@ impl Simulation {
         drop(self.engine.shut_down(false));
     }
 
-    /// Closes the store as its last handle does, with the committer's last steps, and without a checkpoint. No step
-    /// may be made any more.
+    /// Closes the store as its last handle does behind its checkpoint: the committer writes what is queued, syncs it
+    /// and ends the log. Makes no checkpoint itself. No step may be made any more.
     pub fn close(&self) {
         self.engine.sequencer.close();
-        while self.engine.step_committer() != committer::Next::Finished {}
+        while self.engine.step_committer() != committer::Next::Finished {
+            while self.step_reader() {}
+        }
         self.shut_down();
         self.step_completions();
     }

@@ -2,7 +2,7 @@
 //!
 //! Everything the store writes, the base's file included, goes through [`Storage`] and [`StorageFile`],
 //! so that a test can stand a simulated disk under the whole store, stop it at any operation and decide
-//! what a power loss leaves. Nothing above this module touches `std::fs`.
+//! what a power loss leaves; what is random in those bytes comes from there, too. Nothing above this module touches `std::fs`.
 
 use std::fmt;
 use std::io;
@@ -89,6 +89,14 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The disk's own.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn StorageLock>>>;
+
+    /// A number that nobody can guess: the operating system's, unless a test wants the same ones again.
+    ///
+    /// # Errors
+    /// The operating system has none.
+    fn random(&self) -> io::Result<u64> {
+        getrandom::u64().map_err(|error| io::Error::other(format!("no random numbers: {error}")))
+    }
 }
 
 /// A held lock; dropping it lets go.

@@ -32,7 +32,7 @@ const SHARDS: usize = 64;
 /// Sessions in memory.
 pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
-    hasher: foldhash::fast::RandomState,
+    hasher: ShardHasher,
     pub(crate) budget: Budget,
     pub(crate) counters: Arc<Counters>,
     sequencer: Arc<Sequencer>,
@@ -51,6 +51,18 @@ pub(crate) struct Table {
     clear_applied: AtomicU64,
     /// Why nothing is taken any more.
     ended: OnceLock<Error>,
+}
+
+/// Decides which shard a session is in.
+pub(crate) type ShardHasher = foldhash::fast::SeedableRandomState;
+
+/// What a table begins with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) cache_bytes: u64,
+    pub(crate) hasher: ShardHasher,
+    /// The last `clear` that the base has seen.
+    pub(crate) cleared: u64,
 }
 
 /// How a write is to reach the disk, by the store's durability.
@@ -77,17 +89,17 @@ pub(crate) enum Touched {
 
 impl Table {
     pub(crate) fn new(
-        cache_bytes: u64,
+        beginning: Beginning,
         counters: Arc<Counters>,
         sequencer: Arc<Sequencer>,
         progress: Arc<Progress>,
         jobs: Sender<Job>,
         tasks: Tasks,
-        cleared: u64,
     ) -> Self {
+        let Beginning { cache_bytes, hasher, cleared } = beginning;
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: foldhash::fast::RandomState::default(),
+            hasher,
             budget: Budget::new(cache_bytes),
             counters,
             sequencer,
