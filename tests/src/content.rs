@@ -1,100 +1,30 @@
 //! What a simulated file holds: the bytes that reads show, the bytes that a power loss leaves, and the
-//! writes in between.
+//! changes in between.
 //!
-//! Bytes are kept in shared pages, so that a disk can be copied at every one of its operations.
+//! A write and the growth of the file that comes with it are two changes: the length is kept apart from the
+//! bytes, as file systems do, and either may reach the disk without the other. Bytes behind the end that a
+//! power loss leaves are not there; a range that nobody wrote reads as zeros.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::event::Loss;
-
-const PAGE_BYTES: usize = 4096;
-/// A disk writes this much at once; a power loss tears a longer write between such parts.
-const SECTOR_BYTES: usize = 512;
-
-type Page = Arc<[u8; PAGE_BYTES]>;
-
-static ZEROS: LazyLock<Page> = LazyLock::new(|| Arc::new([0; PAGE_BYTES]));
-
-/// A sequence of bytes that is cheap to copy.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Bytes {
-    pages: Vec<Page>,
-    len: u64,
-}
-
-impl Bytes {
-    pub(crate) const fn len(&self) -> u64 {
-        self.len
-    }
-
-    pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        if offset + bytes.len() as u64 > self.len {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-        }
-        for (page, within, part) in parts(offset, bytes.len()) {
-            bytes[part.clone()].copy_from_slice(&self.pages[page][within..within + part.len()]);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
-        self.grow(offset + bytes.len() as u64);
-        for (page, within, part) in parts(offset, bytes.len()) {
-            let part = &bytes[part];
-            if part == &ZEROS[..] {
-                self.pages[page] = Arc::clone(&ZEROS);
-            } else {
-                Arc::make_mut(&mut self.pages[page])[within..within + part.len()].copy_from_slice(part);
-            }
-        }
-    }
-
-    pub(crate) fn set_len(&mut self, len: u64) {
-        if len < self.len {
-            self.pages.truncate((len as usize).div_ceil(PAGE_BYTES));
-            let within = len as usize % PAGE_BYTES;
-            if within > 0 {
-                let last = self.pages.len() - 1;
-                Arc::make_mut(&mut self.pages[last])[within..].fill(0);
-            }
-            self.len = len;
-        }
-        self.grow(len);
-    }
-
-    fn grow(&mut self, len: u64) {
-        if len > self.len {
-            self.pages.resize((len as usize).div_ceil(PAGE_BYTES), Arc::clone(&ZEROS));
-            self.len = len;
-        }
-    }
-
-    fn page(&self, page: usize) -> &[u8] {
-        let end = (self.len as usize - page * PAGE_BYTES).min(PAGE_BYTES);
-        &self.pages[page][..end]
-    }
-}
-
-/// Page by page: its index, where in it, and which part of the bytes.
-fn parts(offset: u64, len: usize) -> impl Iterator<Item = (usize, usize, std::ops::Range<usize>)> {
-    let offset = offset as usize;
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let (page, within) = ((offset + at) / PAGE_BYTES, (offset + at) % PAGE_BYTES);
-        let part = at..(at + PAGE_BYTES - within).min(len);
-        at = part.end;
-        (!part.is_empty()).then_some((page, within, part))
-    })
-}
+use crate::bytes::{Bytes, PAGE_BYTES, parts};
+use crate::fate::{Fate, Pending};
 
 #[derive(Debug, Clone)]
 enum Change {
-    Write { offset: u64, bytes: Arc<[u8]> },
-    SetLen(u64),
+    Write {
+        offset: u64,
+        bytes: Arc<[u8]>,
+    },
+    /// What a write behind the end did to the length; less of it may be there, if the write was torn.
+    Growth {
+        from: u64,
+        to: u64,
+    },
+    Length(u64),
 }
 
 /// A file's content.
@@ -111,8 +41,12 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let before = self.cached.len();
         self.cached.write(offset, bytes);
         self.pending.push(Change::Write { offset, bytes: bytes.into() });
+        if self.cached.len() > before {
+            self.pending.push(Change::Growth { from: before, to: self.cached.len() });
+        }
         if self.forgotten.is_empty() {
             return;
         }
@@ -127,46 +61,44 @@ impl Content {
 
     pub(crate) fn set_len(&mut self, len: u64) {
         self.cached.set_len(len);
-        self.pending.push(Change::SetLen(len));
+        self.pending.push(Change::Length(len));
     }
 
     pub(crate) fn sync(&mut self) {
         for change in std::mem::take(&mut self.pending) {
-            apply(&mut self.durable, &change);
+            apply(&mut self.durable, &change, Fate::Kept);
         }
         self.durable.set_len(self.cached.len());
+        self.durable.cut();
     }
 
     /// A sync fails: some of the changes reached the disk, and nobody will try the others again.
     pub(crate) fn fail_sync(&mut self, random: &mut Rng) {
         for change in std::mem::take(&mut self.pending) {
             if random.bool() {
-                apply(&mut self.durable, &change);
+                apply(&mut self.durable, &change, Fate::Kept);
             } else if let Change::Write { offset, bytes } = &change {
                 self.forgotten.extend(parts(*offset, bytes.len()).map(|(page, ..)| page));
             }
         }
     }
 
-    /// What is left after a power loss.
-    pub(crate) fn after_power_loss(&self, loss: Loss, random: &mut Rng) -> Self {
+    /// What a power loss may take.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Pending> {
+        self.pending.iter().map(|change| match change {
+            Change::Write { bytes, .. } => Pending::Bytes(bytes.len()),
+            Change::Growth { from, to } => Pending::Bytes((to - from) as usize),
+            Change::Length(_) => Pending::Whole,
+        })
+    }
+
+    /// What is left after a power loss that did this to the pending changes.
+    pub(crate) fn after_power_loss(&self, fates: &mut impl Iterator<Item = Fate>) -> Self {
         let mut left = self.durable.clone();
-        for change in &self.pending {
-            match (loss, change) {
-                (Loss::Everything, _) => {}
-                (Loss::Nothing, change) => apply(&mut left, change),
-                (Loss::Some, Change::SetLen(_)) => {
-                    if random.bool() {
-                        apply(&mut left, change);
-                    }
-                }
-                (Loss::Some, Change::Write { offset, bytes }) => match random.u8(0..4) {
-                    0 => {}
-                    1 => apply(&mut left, change),
-                    _ => tear(&mut left, *offset, bytes, random),
-                },
-            }
+        for (change, fate) in self.pending.iter().zip(fates) {
+            apply(&mut left, change, fate);
         }
+        left.cut();
         Self { cached: left.clone(), durable: left, ..Self::default() }
     }
 
@@ -177,22 +109,82 @@ impl Content {
     }
 }
 
-fn apply(bytes: &mut Bytes, change: &Change) {
+fn apply(left: &mut Bytes, change: &Change, fate: Fate) {
     match change {
-        Change::Write { offset, bytes: written } => bytes.write(*offset, written),
-        Change::SetLen(len) => bytes.set_len(*len),
+        Change::Write { offset, bytes } => {
+            for part in fate.parts(*offset, bytes.len()) {
+                left.put(offset + part.start as u64, &bytes[part]);
+            }
+        }
+        Change::Growth { from, to } => {
+            if let Some(part) = fate.parts(*from, (to - from) as usize).last() {
+                left.set_len(left.len().max(from + part.end as u64));
+            }
+        }
+        Change::Length(len) => {
+            if fate == Fate::Kept {
+                left.set_len(*len);
+            }
+        }
     }
 }
 
-/// Writes some sectors of a write and not the others.
-fn tear(left: &mut Bytes, offset: u64, bytes: &[u8], random: &mut Rng) {
-    let mut at = 0;
-    while at < bytes.len() {
-        let in_sector = SECTOR_BYTES - (offset as usize + at) % SECTOR_BYTES;
-        let end = (at + in_sector).min(bytes.len());
-        if random.bool() {
-            left.write(offset + at as u64, &bytes[at..end]);
-        }
-        at = end;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(content: &Content, fates: &str) -> Vec<u8> {
+        let fates: crate::fate::Fates = fates.parse().unwrap();
+        let left = content.after_power_loss(&mut fates.0.into_iter());
+        let mut bytes = vec![0; left.cached.len() as usize];
+        left.cached.read(0, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn synced(bytes: &[u8]) -> Content {
+        let mut content = Content::default();
+        content.write(0, bytes);
+        content.sync();
+        content
+    }
+
+    #[test]
+    fn a_write_is_torn_at_any_byte() {
+        let mut content = synced(b"abcdef");
+        content.write(1, b"1234");
+        assert_eq!(left(&content, "-"), b"abcdef");
+        assert_eq!(left(&content, "f3"), b"a123ef");
+        assert_eq!(left(&content, "b3"), b"abcd4f");
+        assert_eq!(left(&content, "+"), b"a1234f");
+    }
+
+    #[test]
+    fn a_later_write_is_there_without_an_earlier_one() {
+        let mut content = synced(b"abc");
+        content.write(0, b"12");
+        content.write(1, b"34");
+        assert_eq!(left(&content, "-+"), b"a34");
+        assert_eq!(left(&content, "+-"), b"12c");
+    }
+
+    #[test]
+    fn a_length_is_there_without_the_bytes_and_bytes_without_their_length_are_not() {
+        let mut content = synced(b"abc");
+        content.write(2, b"123");
+        assert_eq!(left(&content, "-+"), b"abc\0\0");
+        assert_eq!(left(&content, "+-"), b"ab1");
+        assert_eq!(left(&content, "+f1"), b"ab12");
+        content.set_len(4);
+        assert_eq!(left(&content, "++-"), b"ab123");
+        assert_eq!(left(&content, "+-+"), b"ab12");
+    }
+
+    #[test]
+    fn what_was_cut_off_and_grown_again_reads_as_zeros() {
+        let mut content = synced(b"abcdef");
+        content.set_len(2);
+        content.set_len(6);
+        assert_eq!(left(&content, "++"), b"ab\0\0\0\0");
+        assert_eq!(left(&content, "-+"), b"abcdef");
     }
 }

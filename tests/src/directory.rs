@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fastrand::Rng;
-
-use crate::event::Loss;
+use crate::fate::{Fate, Pending};
 
 pub(crate) type Entries = BTreeMap<String, usize>;
 
@@ -53,11 +51,17 @@ impl Directory {
         self.pending.clear();
     }
 
-    /// What is left after a power loss: any of the changes since the last sync.
-    pub(crate) fn after_power_loss(&self, loss: Loss, random: &mut Rng) -> Self {
+    /// What a power loss may take.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Pending> {
+        self.pending.iter().map(|_| Pending::Whole)
+    }
+
+    /// What is left after a power loss that did this to the changes since the last sync. A rename is there
+    /// whole or not at all.
+    pub(crate) fn after_power_loss(&self, fates: &mut impl Iterator<Item = Fate>) -> Self {
         let mut left = self.durable.clone();
-        for change in &self.pending {
-            if loss == Loss::Nothing || (loss == Loss::Some && random.bool()) {
+        for (change, fate) in self.pending.iter().zip(fates) {
+            if fate == Fate::Kept {
                 apply(&mut left, change);
             }
         }
@@ -77,5 +81,30 @@ fn apply(entries: &mut Entries, change: &Change) {
             entries.remove(from);
             entries.insert(to.clone(), *node);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_entry_is_kept_or_lost_alone_and_a_rename_as_a_whole() {
+        let mut directory = Directory::default();
+        directory.link("old", 1);
+        directory.sync();
+        directory.link("new", 2);
+        directory.rename("new", "old");
+        directory.link("other", 3);
+        let left = |fates: &str| {
+            let fates: crate::fate::Fates = fates.parse().unwrap();
+            let left = directory.after_power_loss(&mut fates.0.into_iter());
+            left.entries().iter().map(|(name, node)| format!("{name}={node} ")).collect::<String>()
+        };
+        assert_eq!(left("---"), "old=1 ");
+        assert_eq!(left("+--"), "new=2 old=1 ");
+        assert_eq!(left("-+-"), "old=2 ");
+        assert_eq!(left("--+"), "old=1 other=3 ");
+        assert_eq!(left("+++"), "old=2 other=3 ");
     }
 }

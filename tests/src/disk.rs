@@ -2,31 +2,31 @@
 //!
 //! Every operation that changes the disk is an event with a number. What was written since the last sync is
 //! kept apart from what is durable, so that a moment of the disk's life can be turned into any of the
-//! disks that a power loss at that moment may leave: any subset of the unsynced writes, torn between
-//! sectors, with or without the unsynced changes of directories.
+//! disks that a power loss at that moment may leave.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use fastrand::Rng;
 use parking_lot::Mutex;
-use sessile::simulation::{Kind, Storage, StorageFile, StorageLock};
+use sessile::simulation::StorageFile;
 
-use crate::content::Content;
-use crate::directory::Directory;
 pub use crate::event::{Action, Event, Fault, Loss};
-use crate::state::{Node, ROOT, State};
+pub use crate::fate::{Fate, Fates, Pending};
+use crate::file::SimulatedFile;
+pub use crate::moment::Moment;
+use crate::state::{ROOT, State};
 
 type FaultRule = Box<dyn FnMut(&Event) -> Option<Fault> + Send>;
 type Hook = Box<dyn FnMut(&Event) + Send>;
 type Watcher = Arc<dyn Fn(u64) + Send + Sync>;
 
-struct Inner {
-    state: State,
-    events: u64,
+pub(crate) struct Inner {
+    pub(crate) state: State,
+    pub(crate) events: u64,
     trace: Vec<Event>,
     moments: Option<Vec<Moment>>,
     stop_at: Option<u64>,
@@ -34,20 +34,22 @@ struct Inner {
     rule: Option<FaultRule>,
     hook: Option<Hook>,
     watcher: Option<Watcher>,
-    capacity_bytes: Option<u64>,
-    locks: BTreeSet<usize>,
-    random: Rng,
+    pub(crate) capacity_bytes: Option<u64>,
+    pub(crate) locks: BTreeSet<usize>,
+    pub(crate) random: Rng,
+    /// How many random numbers the store has asked for.
+    pub(crate) draws: u64,
 }
 
 impl Inner {
-    fn check_power(&self) -> io::Result<()> {
+    pub(crate) fn check_power(&self) -> io::Result<()> {
         if self.is_off { Err(io::Error::other("the power is off")) } else { Ok(()) }
     }
 }
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone)]
-pub struct SimulatedDisk(Arc<Mutex<Inner>>);
+pub struct SimulatedDisk(pub(crate) Arc<Mutex<Inner>>);
 
 impl fmt::Debug for SimulatedDisk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,30 +63,8 @@ impl Default for SimulatedDisk {
     }
 }
 
-/// A moment in the life of a disk, between two of its events.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// How many events came before.
-    pub events: u64,
-    state: State,
-}
-
-impl Moment {
-    /// The disk that a power loss at this moment leaves. Its events go on being counted from here.
-    #[must_use]
-    pub fn after_power_loss(&self, loss: Loss, seed: u64) -> SimulatedDisk {
-        SimulatedDisk::with(self.state.after_power_loss(loss, &mut Rng::with_seed(seed)), self.events)
-    }
-
-    /// The disk that the end of the process at this moment leaves: everything written, synced or not.
-    #[must_use]
-    pub fn after_kill(&self) -> SimulatedDisk {
-        SimulatedDisk::with(self.state.clone(), self.events)
-    }
-}
-
 impl SimulatedDisk {
-    fn with(state: State, events: u64) -> Self {
+    pub(crate) fn with(state: State, events: u64) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             state,
             events,
@@ -98,6 +78,7 @@ impl SimulatedDisk {
             capacity_bytes: None,
             locks: BTreeSet::new(),
             random: Rng::with_seed(events),
+            draws: 0,
         })))
     }
 
@@ -123,7 +104,7 @@ impl SimulatedDisk {
     #[must_use]
     pub fn moment(&self) -> Moment {
         let inner = self.0.lock();
-        Moment { events: inner.events, state: inner.state.clone() }
+        Moment::new(inner.events, inner.state.clone())
     }
 
     /// From now on keeps every moment, this one first.
@@ -215,7 +196,7 @@ impl SimulatedDisk {
         inner.state.file_mut(node).expect("a file to damage").damage(offset, bytes);
     }
 
-    fn fault(inner: &mut Inner, event: &Event) -> io::Result<Option<Fault>> {
+    pub(crate) fn fault(inner: &mut Inner, event: &Event) -> io::Result<Option<Fault>> {
         match inner.rule.as_mut().and_then(|rule| rule(event)) {
             Some(Fault::Error(kind)) if event.action != Action::Sync => Err(io::Error::from(kind)),
             fault => Ok(fault),
@@ -223,7 +204,7 @@ impl SimulatedDisk {
     }
 
     /// Does one operation that changes the disk.
-    fn change<T>(
+    pub(crate) fn change<T>(
         &self,
         action: Action,
         path: &Path,
@@ -248,7 +229,7 @@ impl SimulatedDisk {
             Err(error) => Err(error),
         };
         if inner.moments.is_some() {
-            let moment = Moment { events: inner.events, state: inner.state.clone() };
+            let moment = Moment::new(inner.events, inner.state.clone());
             inner.moments.get_or_insert_default().push(moment);
         }
         drop(inner);
@@ -256,7 +237,7 @@ impl SimulatedDisk {
         changed
     }
 
-    fn call_hook(&self, event: &Event) {
+    pub(crate) fn call_hook(&self, event: &Event) {
         let hook = self.0.lock().hook.take();
         if let Some(mut hook) = hook {
             hook(event);
@@ -264,213 +245,13 @@ impl SimulatedDisk {
         }
     }
 
-    fn look<T>(&self, look: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> io::Result<T>) -> io::Result<T> {
         let inner = self.0.lock();
         inner.check_power()?;
         look(&inner.state)
     }
 
-    fn file(&self, node: usize, path: &Path) -> Arc<dyn StorageFile> {
-        Arc::new(SimulatedFile { disk: self.clone(), node, path: path.to_owned() })
-    }
-}
-
-impl Storage for SimulatedDisk {
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let node = Node::Directory(Directory::default());
-        self.change(Action::CreateDirectory, path, (0, 0), |inner, _| inner.state.add(path, node).map(drop))
-    }
-
-    fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
-        self.look(|state| {
-            Ok(state.find(path)?.map(|node| match &*state.nodes[node] {
-                Node::File(_) => Kind::File,
-                Node::Directory(_) => Kind::Directory,
-            }))
-        })
-    }
-
-    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        self.look(|state| state.existing(path))?;
-        Ok(path.to_owned())
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        let node = Node::File(Content::default());
-        let node = self.change(Action::Create, path, (0, 0), |inner, _| inner.state.add(path, node))?;
-        Ok(self.file(node, path))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        let node = self.look(|state| {
-            let node = state.existing(path)?;
-            state.file(node).map(|_| node)
-        })?;
-        Ok(self.file(node, path))
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        self.look(|state| match &*state.nodes[state.existing(path)?] {
-            Node::Directory(directory) => Ok(directory.entries().keys().cloned().collect()),
-            Node::File(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
-        })
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.change(Action::Remove, path, (0, 0), |inner, _| {
-            let node = inner.state.existing(path)?;
-            inner.state.file(node)?;
-            let (directory, name) = inner.state.place(path)?;
-            directory.unlink(&name);
-            Ok(())
-        })
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.change(Action::Remove, path, (0, 0), |inner, _| {
-            let node = inner.state.existing(path)?;
-            if !inner.state.directory(node)?.entries().is_empty() {
-                return Err(io::Error::from(io::ErrorKind::DirectoryNotEmpty));
-            }
-            let (directory, name) = inner.state.place(path)?;
-            directory.unlink(&name);
-            Ok(())
-        })
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        assert_eq!(from.parent(), to.parent(), "no rename of the store leaves its directory");
-        self.change(Action::Rename, to, (0, 0), |inner, _| {
-            inner.state.existing(from)?;
-            let (_, to) = inner.state.place(to)?;
-            let (directory, from) = inner.state.place(from)?;
-            directory.rename(&from, &to);
-            Ok(())
-        })
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.change(Action::SyncDirectory, path, (0, 0), |inner, _| {
-            let node = inner.state.existing(path)?;
-            inner.state.directory(node)?.sync();
-            Ok(())
-        })
-    }
-
-    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn StorageLock>>> {
-        let node = self.change(Action::Lock, path, (0, 0), |inner, _| {
-            let node = match inner.state.find(path)? {
-                Some(node) => node,
-                None => inner.state.add(path, Node::File(Content::default()))?,
-            };
-            Ok(inner.locks.insert(node).then_some(node))
-        })?;
-        Ok(node.map(|node| Box::new(SimulatedLock { disk: self.clone(), node }) as Box<dyn StorageLock>))
-    }
-}
-
-struct SimulatedLock {
-    disk: SimulatedDisk,
-    node: usize,
-}
-
-impl fmt::Debug for SimulatedLock {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SimulatedLock")
-    }
-}
-
-impl StorageLock for SimulatedLock {}
-
-impl Drop for SimulatedLock {
-    fn drop(&mut self) {
-        self.disk.0.lock().locks.remove(&self.node);
-    }
-}
-
-struct SimulatedFile {
-    disk: SimulatedDisk,
-    node: usize,
-    path: PathBuf,
-}
-
-impl fmt::Debug for SimulatedFile {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "SimulatedFile({})", self.path.display())
-    }
-}
-
-impl SimulatedFile {
-    /// Whether the disk has room for this file to have `len` bytes.
-    fn check_room(&self, inner: &Inner, len: u64) -> io::Result<()> {
-        let Some(capacity_bytes) = inner.capacity_bytes else { return Ok(()) };
-        let grows = len.saturating_sub(inner.state.file(self.node)?.cached.len());
-        if grows > 0 && inner.state.used(ROOT) + grows > capacity_bytes {
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
-        }
-        Ok(())
-    }
-}
-
-impl StorageFile for SimulatedFile {
-    fn len(&self) -> io::Result<u64> {
-        self.disk.look(|state| Ok(state.file(self.node)?.cached.len()))
-    }
-
-    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let event = {
-            let mut inner = self.disk.0.lock();
-            let event = Event {
-                number: inner.events,
-                action: Action::Read,
-                path: self.path.clone(),
-                offset,
-                len: bytes.len() as u64,
-            };
-            inner.check_power()?;
-            SimulatedDisk::fault(&mut inner, &event)?;
-            inner.state.file(self.node)?.cached.read(offset, bytes)?;
-            event
-        };
-        self.disk.call_hook(&event);
-        Ok(())
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let len = bytes.len() as u64;
-        self.disk.change(Action::Write, &self.path, (offset, len), |inner, fault| {
-            self.check_room(inner, offset + len)?;
-            let file = inner.state.file_mut(self.node)?;
-            if fault.is_some() {
-                file.write(offset, &bytes[..bytes.len() / 2]);
-                return Err(io::Error::other("only half was written"));
-            }
-            file.write(offset, bytes);
-            Ok(())
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.disk.change(Action::SetLen, &self.path, (len, 0), |inner, _| {
-            self.check_room(inner, len)?;
-            inner.state.file_mut(self.node)?.set_len(len);
-            Ok(())
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.disk.change(Action::Sync, &self.path, (0, 0), |inner, fault| {
-            let mut random = inner.random.fork();
-            let file = inner.state.file_mut(self.node)?;
-            match fault {
-                None => file.sync(),
-                Some(fault) => {
-                    file.fail_sync(&mut random);
-                    let kind = if let Fault::Error(kind) = fault { kind } else { io::ErrorKind::Other };
-                    return Err(io::Error::from(kind));
-                }
-            }
-            Ok(())
-        })
+    pub(crate) fn file(&self, node: usize, path: &Path) -> Arc<dyn StorageFile> {
+        Arc::new(SimulatedFile::new(self.clone(), node, path.to_owned()))
     }
 }

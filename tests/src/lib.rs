@@ -1,14 +1,19 @@
 //! What the proofs share: a disk and a clock that a test commands, a model of what a store may hold, and a
 //! world that drives a store step by step on all three.
 
+mod bytes;
 pub mod clock;
 mod content;
 mod directory;
 pub mod disk;
 mod event;
 pub mod faulty;
+mod fate;
+mod file;
 pub mod model;
+mod moment;
 pub mod proof;
 pub mod seed;
 mod state;
+mod storage;
 pub mod world;

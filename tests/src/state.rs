@@ -1,14 +1,14 @@
 //! Everything on a simulated disk at one moment: files and directories, found by their paths.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use fastrand::Rng;
-
 use crate::content::Content;
 use crate::directory::Directory;
-use crate::event::Loss;
+use crate::fate::{Fate, Fates, Pending};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
@@ -95,11 +95,45 @@ impl State {
         }
     }
 
-    pub(crate) fn after_power_loss(&self, loss: Loss, random: &mut Rng) -> Self {
-        let left = |node: &Arc<Node>| match &**node {
-            Node::File(content) => Node::File(content.after_power_loss(loss, random)),
-            Node::Directory(directory) => Node::Directory(directory.after_power_loss(loss, random)),
+    /// What a power loss may take, in an order of its own.
+    pub(crate) fn pending(&self) -> Vec<Pending> {
+        let mut pending = Vec::new();
+        for node in &self.nodes {
+            match &**node {
+                Node::File(content) => pending.extend(content.pending()),
+                Node::Directory(directory) => pending.extend(directory.pending()),
+            }
+        }
+        pending
+    }
+
+    /// What a power loss leaves that did this to the pending changes, in their order.
+    pub(crate) fn after_power_loss(&self, fates: &Fates) -> Self {
+        let mut fates = fates.0.iter().copied().chain(std::iter::repeat(Fate::Lost));
+        let mut left = |node: &Arc<Node>| match &**node {
+            Node::File(content) => Node::File(content.after_power_loss(&mut fates)),
+            Node::Directory(directory) => Node::Directory(directory.after_power_loss(&mut fates)),
         };
-        Self { nodes: self.nodes.iter().map(left).map(Arc::new).collect() }
+        Self { nodes: self.nodes.iter().map(|node| Arc::new(left(node))).collect() }
+    }
+
+    /// A number that tells what reads show from anything else they could show: the same in every process.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash_below(ROOT, &mut hasher);
+        hasher.finish()
+    }
+
+    fn hash_below(&self, node: usize, hasher: &mut DefaultHasher) {
+        match &*self.nodes[node] {
+            Node::File(content) => content.cached.hash(hasher),
+            Node::Directory(directory) => {
+                directory.entries().len().hash(hasher);
+                for (name, entry) in directory.entries() {
+                    name.hash(hasher);
+                    self.hash_below(*entry, hasher);
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,102 @@
+//! A file of the simulated disk as the store sees it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use sessile::simulation::StorageFile;
+
+use crate::disk::{Inner, SimulatedDisk};
+use crate::event::{Action, Event, Fault};
+use crate::state::ROOT;
+
+pub(crate) struct SimulatedFile {
+    disk: SimulatedDisk,
+    node: usize,
+    path: PathBuf,
+}
+
+impl fmt::Debug for SimulatedFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SimulatedFile({})", self.path.display())
+    }
+}
+
+impl SimulatedFile {
+    pub(crate) const fn new(disk: SimulatedDisk, node: usize, path: PathBuf) -> Self {
+        Self { disk, node, path }
+    }
+
+    /// Whether the disk has room for this file to have `len` bytes.
+    fn check_room(&self, inner: &Inner, len: u64) -> io::Result<()> {
+        let Some(capacity_bytes) = inner.capacity_bytes else { return Ok(()) };
+        let grows = len.saturating_sub(inner.state.file(self.node)?.cached.len());
+        if grows > 0 && inner.state.used(ROOT) + grows > capacity_bytes {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        Ok(())
+    }
+}
+
+impl StorageFile for SimulatedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.disk.look(|state| Ok(state.file(self.node)?.cached.len()))
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let event = {
+            let mut inner = self.disk.0.lock();
+            let event = Event {
+                number: inner.events,
+                action: Action::Read,
+                path: self.path.clone(),
+                offset,
+                len: bytes.len() as u64,
+            };
+            inner.check_power()?;
+            SimulatedDisk::fault(&mut inner, &event)?;
+            inner.state.file(self.node)?.cached.read(offset, bytes)?;
+            event
+        };
+        self.disk.call_hook(&event);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let len = bytes.len() as u64;
+        self.disk.change(Action::Write, &self.path, (offset, len), |inner, fault| {
+            self.check_room(inner, offset + len)?;
+            let file = inner.state.file_mut(self.node)?;
+            if fault.is_some() {
+                file.write(offset, &bytes[..bytes.len() / 2]);
+                return Err(io::Error::other("only half was written"));
+            }
+            file.write(offset, bytes);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.disk.change(Action::SetLen, &self.path, (len, 0), |inner, _| {
+            self.check_room(inner, len)?;
+            inner.state.file_mut(self.node)?.set_len(len);
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.disk.change(Action::Sync, &self.path, (0, 0), |inner, fault| {
+            let mut random = inner.random.fork();
+            let file = inner.state.file_mut(self.node)?;
+            match fault {
+                None => file.sync(),
+                Some(fault) => {
+                    file.fail_sync(&mut random);
+                    let kind = if let Fault::Error(kind) = fault { kind } else { io::ErrorKind::Other };
+                    return Err(io::Error::from(kind));
+                }
+            }
+            Ok(())
+        })
+    }
+}
