@@ -2,9 +2,13 @@
 //!
 //! After a crash the store has to hold what some number of the first operations led to, and that number has
 //! to include every operation that was promised to survive. That is more than each session having one of
-//! its own later states: nothing may overtake an earlier operation on another session either.
+//! its own later states: nothing may overtake an earlier operation on another session either. A session has
+//! the version that its set was given before the crash, and no number is ever given twice, not even one that
+//! a crash took.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 
 use sessile::{Durability, Session, Timestamp};
 
@@ -18,7 +22,7 @@ pub enum Crash {
 }
 
 /// An operation as it was called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub enum Call {
     /// Store this payload until then.
     Set {
@@ -48,12 +52,17 @@ pub enum Call {
 #[derive(Debug, Clone)]
 struct Recorded {
     call: Call,
-    /// A touch that moves expiry later: acknowledged at once, and losing it is allowed for a second.
+    /// The number it was given: of a set, the session's version.
+    number: u64,
+    /// A touch that moves expiry later, or to where such a touch has moved it: acknowledged at once, and losing it
+    /// is allowed for a second.
     extends: bool,
     at: Timestamp,
     monotonic_millis: u64,
     called: u64,
     acknowledged: Option<u64>,
+    /// A checkpoint or a close that came after it was done at this event: from then on it survives everything.
+    flushed: Option<u64>,
     /// A recovery found it: the event from which on it survives everything.
     held: Option<u64>,
     /// A crash took it: the event at which the store was open again without it.
@@ -69,11 +78,18 @@ pub struct Expected {
     pub expires_at: Timestamp,
     /// When it came into being.
     pub created_at: Timestamp,
+    /// The number of its last set.
+    pub version: u64,
 }
 
 impl From<&Session> for Expected {
     fn from(session: &Session) -> Self {
-        Self { payload: session.payload.to_vec(), expires_at: session.expires_at, created_at: session.created_at }
+        Self {
+            payload: session.payload.to_vec(),
+            expires_at: session.expires_at,
+            created_at: session.created_at,
+            version: session.version.get(),
+        }
     }
 }
 
@@ -106,22 +122,75 @@ impl Model {
         Self { durability, recorded: Vec::new(), settled: Vec::new() }
     }
 
-    /// Notes a call after `event` events of the disk. Returns its place, for [`Model::acknowledge`].
-    pub fn call(&mut self, call: Call, at: Timestamp, monotonic_millis: u64, event: u64) -> usize {
+    /// Notes a call after `event` events of the disk, and the number of the store's last operation with it.
+    /// Returns its place, for [`Model::acknowledge`].
+    ///
+    /// # Panics
+    /// Where a set was given a number that is not above all earlier ones.
+    pub fn call(&mut self, call: Call, number: u64, at: Timestamp, monotonic_millis: u64, event: u64) -> usize {
+        let before = self.recorded.iter().map(|recorded| recorded.number).max().unwrap_or_default();
+        let is_new = number > before || !matches!(call, Call::Set { .. });
+        assert!(is_new, "version {number} comes after number {before} was given, in this process or before it");
         let extends = match &call {
-            Call::Touch { id, expires_at } => {
-                self.state().get(id).is_none_or(|session| session.expires_at < *expires_at)
-            }
+            Call::Touch { id, expires_at } => match self.state().get(id) {
+                Some(session) if session.expires_at == *expires_at => self.extended_last(id),
+                Some(session) => session.expires_at < *expires_at,
+                None => true,
+            },
             _ => false,
         };
-        let (called, acknowledged, held, lost) = (event, None, None, None);
-        self.recorded.push(Recorded { call, extends, at, monotonic_millis, called, acknowledged, held, lost });
+        self.recorded.push(Recorded {
+            call,
+            number,
+            extends,
+            at,
+            monotonic_millis,
+            called: event,
+            acknowledged: None,
+            flushed: None,
+            held: None,
+            lost: None,
+        });
         self.recorded.len() - 1
+    }
+
+    /// Whether a session's expiry comes from a touch that moved it later.
+    fn extended_last(&self, id: &str) -> bool {
+        let of_id = |recorded: &&Recorded| match &recorded.call {
+            Call::Set { id: other, .. } | Call::Touch { id: other, .. } => recorded.lost.is_none() && other == id,
+            Call::Destroy { .. } | Call::Clear => false,
+        };
+        self.recorded.iter().rev().find(of_id).is_some_and(|recorded| recorded.extends)
     }
 
     /// Notes that an operation was acknowledged after `event` events.
     pub fn acknowledge(&mut self, place: usize, event: u64) {
         self.recorded[place].acknowledged.get_or_insert(event);
+    }
+
+    /// How many calls there were.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.recorded.len()
+    }
+
+    /// Whether there was none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.recorded.is_empty()
+    }
+
+    /// Notes that the first `calls` calls are on the disk, as a checkpoint or a close has said.
+    pub fn flush(&mut self, calls: usize, event: u64) {
+        for recorded in &mut self.recorded[..calls] {
+            recorded.flushed.get_or_insert(event);
+        }
+    }
+
+    /// Whether all that was called is on the disk, by what was promised.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.recorded.iter().all(|recorded| recorded.flushed.is_some() || recorded.lost.is_some())
     }
 
     /// Notes that the store has nothing to do at this time.
@@ -137,6 +206,7 @@ impl Model {
         model.settled.retain(|settled| settled.event <= event);
         for recorded in &mut model.recorded {
             recorded.acknowledged = recorded.acknowledged.filter(|acknowledged| *acknowledged <= event);
+            recorded.flushed = recorded.flushed.filter(|flushed| *flushed <= event);
             recorded.held = recorded.held.filter(|held| *held <= event);
             recorded.lost = recorded.lost.filter(|lost| *lost <= event);
         }
@@ -174,25 +244,39 @@ impl Model {
 
     /// Whether what was promised of an operation is that it survives this crash.
     fn must_survive(&self, recorded: &Recorded, crash: Crash) -> bool {
-        if recorded.held.is_some() {
+        if recorded.held.is_some() || recorded.flushed.is_some() {
             return true;
+        }
+        // Nobody was promised anything.
+        if recorded.acknowledged.is_none() {
+            return false;
         }
         let settled_after = |millis| {
             self.settled.iter().any(|settled| {
                 settled.event >= recorded.called && settled.monotonic_millis >= recorded.monotonic_millis + millis
             })
         };
-        let acknowledged = recorded.acknowledged.is_some();
         match (recorded.extends, self.durability, crash) {
-            (true, _, Crash::Kill) => settled_after(WRITTEN_MILLIS),
-            (true, _, Crash::PowerLoss) => settled_after(WRITTEN_MILLIS + SYNCED_MILLIS),
-            (false, Durability::Fsync, _) | (false, Durability::Write, Crash::Kill) => acknowledged,
-            (false, Durability::Write, Crash::PowerLoss) => acknowledged && settled_after(SYNCED_MILLIS),
-            (false, Durability::Async, Crash::Kill) => acknowledged && settled_after(WRITTEN_MILLIS),
-            (false, Durability::Async, Crash::PowerLoss) => {
-                acknowledged && settled_after(WRITTEN_MILLIS + SYNCED_MILLIS)
+            (false, Durability::Fsync, _) | (false, Durability::Write, Crash::Kill) => true,
+            (false, Durability::Write, Crash::PowerLoss) => settled_after(SYNCED_MILLIS),
+            (true, _, Crash::Kill) | (false, Durability::Async, Crash::Kill) => settled_after(WRITTEN_MILLIS),
+            (true, _, Crash::PowerLoss) | (false, Durability::Async, Crash::PowerLoss) => {
+                settled_after(WRITTEN_MILLIS + SYNCED_MILLIS)
             }
         }
+    }
+
+    /// A number that tells what may be found after this crash from what may be found after others: the same in
+    /// every process.
+    #[must_use]
+    pub fn fingerprint(&self, crash: Crash, now: Timestamp) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        now.hash(&mut hasher);
+        for recorded in self.recorded.iter().filter(|recorded| recorded.lost.is_none()) {
+            recorded.call.hash(&mut hasher);
+            (recorded.number, recorded.at, self.must_survive(recorded, crash)).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Checks what a store holds that was opened after a crash: the sessions that live at `now`. From then
@@ -247,7 +331,8 @@ impl Recorded {
             Call::Set { id, payload, expires_at } => {
                 let before = sessions.get(id).filter(|before| before.expires_at > self.at);
                 let created_at = before.map_or(self.at, |before| before.created_at);
-                let expected = Expected { payload: payload.clone(), expires_at: *expires_at, created_at };
+                let (payload, expires_at, version) = (payload.clone(), *expires_at, self.number);
+                let expected = Expected { payload, expires_at, created_at, version };
                 sessions.insert(id.clone(), expected);
             }
             Call::Touch { id, expires_at } => {
@@ -285,6 +370,9 @@ pub fn difference(expected: &Sessions, found: &Sessions) -> Option<String> {
                     session.payload.len(),
                     session.payload.first()
                 ));
+            }
+            Some(other) if other.version != session.version => {
+                return Some(format!("{id} has version {} instead of {}", other.version, session.version));
             }
             Some(other) => {
                 return Some(format!(

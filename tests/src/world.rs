@@ -81,10 +81,16 @@ impl World {
         world
     }
 
+    /// A world whose store is not open yet, which records nothing.
+    #[must_use]
+    pub fn unopened(disk: SimulatedDisk, options: Options, model: Model) -> Self {
+        Self::on(disk, options, model, HandClock::START_MILLIS)
+    }
+
     /// An empty disk that keeps no moments, and nobody who has made a store on it.
     #[must_use]
     pub fn empty(options: Options, durability: Durability) -> Self {
-        Self::on(SimulatedDisk::default(), options, Model::new(durability), HandClock::START_MILLIS)
+        Self::unopened(SimulatedDisk::default(), options, Model::new(durability))
     }
 
     /// As [`World::new`], with [`small_options`] and fsync.
@@ -171,8 +177,11 @@ impl World {
         Ok(())
     }
 
-    /// Closes the store as its last handle does, but for the checkpoint.
-    pub fn close(&mut self) {
+    /// Closes the store as its last user does, but for the checkpoint.
+    ///
+    /// # Panics
+    /// Where an operation is never answered.
+    pub fn close_without_checkpoint(&mut self) {
         self.simulation().close();
         self.poll();
         assert_eq!(self.waiting(), 0, "the store was closed, and operations were never answered");
@@ -303,7 +312,8 @@ impl World {
 
     fn note(&mut self, call: Call) -> usize {
         let (wall, monotonic_millis) = (self.clock.wall(), self.clock.monotonic_millis());
-        self.model.call(call, wall, monotonic_millis, self.disk.events())
+        let number = self.simulation().last_number();
+        self.model.call(call, number, wall, monotonic_millis, self.disk.events())
     }
 
     fn called(&mut self, call: Call, commit: Commit) {
@@ -360,8 +370,23 @@ impl World {
 
     /// Moves everything that changed into the base.
     pub fn checkpoint(&mut self) {
-        self.simulation().ask_checkpoint();
+        let asked = self.simulation().ask_checkpoint();
+        let called = self.model.len();
         self.settle();
+        if self.simulation().has_made(asked) {
+            self.model.flush(called, self.disk.events());
+        }
+    }
+
+    /// Closes the store as its last user does.
+    ///
+    /// # Panics
+    /// Where the checkpoint fails that closing makes.
+    pub fn close(&mut self) {
+        self.checkpoint();
+        assert!(self.model.is_flushed(), "closing made no checkpoint");
+        self.simulation().close();
+        self.kill();
     }
 
     /// Lets time pass, stepping everything as often as the store's threads would wake up.
@@ -452,12 +477,20 @@ impl World {
 
     /// Checks that the store shows exactly what the model says.
     ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn try_check(&self) -> Result<(), String> {
+        let found = self.read_all()?;
+        difference(&self.model.living(self.clock.wall()), &found).map_or(Ok(()), Err)
+    }
+
+    /// As [`World::try_check`].
+    ///
     /// # Panics
-    /// Where it does not.
+    /// Where the store shows something else.
     pub fn check(&self) {
-        let found = self.read_all().unwrap_or_else(|reason| panic!("{reason}"));
-        if let Some(difference) = difference(&self.model.living(self.clock.wall()), &found) {
-            panic!("{difference}");
+        if let Err(reason) = self.try_check() {
+            panic!("{reason}");
         }
     }
 

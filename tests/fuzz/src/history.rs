@@ -164,7 +164,9 @@ impl History {
                 self.settle();
                 self.world.advance([1, 15, 60, 1100, 5000, 61_000][usize::from(*time) % 6]);
             }
-            Step::Checkpoint => self.world.simulation().ask_checkpoint(),
+            Step::Checkpoint => {
+                self.world.simulation().ask_checkpoint();
+            }
             Step::Kill { options } => self.crash(Crash::Kill, *options, 0),
             Step::LosePower { options, left } => self.crash(Crash::PowerLoss, *options, *left),
             Step::Fail { what, seed } if self.faults => self.fail(*what, *seed),
