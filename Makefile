@@ -21,9 +21,10 @@ DESTDIR ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build build-node build-c install uninstall demo test test-style test-rust test-c test-c-full test-install \
-	test-ctypes test-node test-demo test-strace test-strace-sample header kill-test bench bench-c bench-seam deny clean \
-	faults-full fuzz-quick fuzz fuzz-seeds
+.PHONY: help build build-node build-c install uninstall header demo deny clean
+.PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
+.PHONY: test-c-full test-strace kill-test faults-full crash-full fuzz-quick fuzz fuzz-seeds
+.PHONY: bench bench-c bench-seam
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -34,7 +35,8 @@ help:
 	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
 	@echo "make bench-c    what a call from C costs, against the same call from Rust"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
-	@echo "make faults-full  a failure of every operation on the disk"
+	@echo "make faults-full a failure of every operation on the disk"
+	@echo "make crash-full every short workload, crashed at every moment: an hour on two cores"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -121,6 +123,10 @@ kill-test:
 faults-full:
 	SESSILE_TEST_FULL=1 $(CARGO) test --locked -p sessile-tests --test simulated_faults_everywhere \
 		--test simulated_salvage -- --nocapture
+
+# Every short workload crashed at every event, on every disk that may be left: an hour on two cores.
+crash-full:
+	$(CARGO) run --locked --profile proof -p sessile-tests --bin crash_full
 
 bench: build-node node/node_modules/.package-lock.json
 	$(CARGO) build --locked --release -p sessile-benches
