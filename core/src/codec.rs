@@ -252,6 +252,7 @@ mod tests {
         let mut bytes = Vec::new();
         encode_record(&id(b"alice"), &sample(b"her cart"), &mut bytes).unwrap();
         assert!(decode_record(&id(b"mallory"), &bytes).is_err());
+        assert!(decode_record(&id(b"alicf"), &bytes).is_err(), "of the same length");
     }
 
     #[test]

@@ -421,3 +421,33 @@ fn discard(storage: &dyn Storage, log: &Log, segments: Vec<Segment>, unreadable:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::disk::Disk;
+
+    /// The log may have nothing left of what the base covers, and a run be as long as it likes.
+    #[test]
+    fn numbers_go_on_above_what_the_base_covers() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Disk);
+        let covered = 1 << 40;
+        let meta = Meta {
+            format: FORMAT,
+            run: 0,
+            start_segment: 0,
+            recovered_frames: 0,
+            first_number: 1,
+            covered,
+            cleared: 0,
+        };
+        Base::create(&storage, directory.path(), 1 << 20, &meta).unwrap().close();
+        let (clock, hasher) = (Arc::new(SystemClock::default()), ShardHasher::fixed());
+        let surroundings = Surroundings { storage, clock, hasher };
+        let options = Options::new(directory.path());
+        let (engine, _) = open(options, directory.path().to_owned(), &surroundings, false).unwrap();
+        assert!(engine.sequencer.last() > covered);
+    }
+}
