@@ -107,6 +107,11 @@ fn a_session_touched_while_it_is_committed_keeps_the_later_expiry() {
 /// A world in the middle of which a sweep has to ask the base about 64 sessions, since they were written
 /// without being in memory.
 fn world_to_sweep() -> (World, Vec<String>) {
+    world_to_sweep_after(|_| ())
+}
+
+/// The same, with something done before that needs the base.
+fn world_to_sweep_after(before: impl FnOnce(&mut World)) -> (World, Vec<String>) {
     let mut world = World::new(small_options(Durability::Write), Durability::Write);
     let names: Vec<String> = (0..64).map(|number| format!("session {number}")).collect();
     for name in &names {
@@ -115,6 +120,7 @@ fn world_to_sweep() -> (World, Vec<String>) {
     world.fill_base();
     world.kill();
     world.open_unchecked().unwrap();
+    before(&mut world);
     world.evict_pages();
     for name in &names {
         world.set(name, 200, HOUR);
@@ -191,6 +197,25 @@ fn an_operation_called_during_a_sweep_is_not_taken_for_covered() {
     for number in 0..64 {
         assert!(killed.has(&format!("new {number}")), "session {number} of those set during the sweep");
     }
+}
+
+/// What the sweep had captured before is not committed behind it: nobody would read it, and it would be counted.
+#[test]
+fn a_clear_called_during_a_sweep_leaves_nothing_of_what_the_sweep_has() {
+    let (mut world, _) = world_to_sweep_after(|world| {
+        // So many that every shard has some, known to be new and therefore captured before the base is asked.
+        for number in 0..1000 {
+            let name = format!("known {number}");
+            world.set(&name, 10, HOUR);
+            assert!(world.has(&name));
+        }
+    });
+    let store = world.store();
+    during_sweep(&world, move || drop(store.clear().unwrap()));
+    assert_eq!(world.store().stats().base_sessions, 0);
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert_eq!(world.store().len().unwrap(), 0);
 }
 
 /// More than one transaction holds; only the last one may say that the log is covered.

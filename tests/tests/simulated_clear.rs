@@ -3,6 +3,9 @@
 //! The failure guarded against: a session of before reappears from the base, which is emptied only later,
 //! or one of after is swept away with the rest.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use sessile_tests::disk::{Action, Loss};
 use sessile_tests::world::{World, id};
 
@@ -125,6 +128,49 @@ fn a_clear_called_while_the_reaper_commits_leaves_nothing_and_no_miscount() {
     world.kill();
     world.open_unchecked().unwrap();
     assert_eq!(world.store().len().unwrap(), 1);
+}
+
+/// The clear begins the count anew: what the reaper has read before counts neither as there nor as removed.
+#[test]
+fn a_clear_called_while_the_reaper_reads_what_is_due_leaves_no_miscount() {
+    let mut reads = 0;
+    while clear_at_read_of_the_reaper(reads) {
+        reads += 1;
+    }
+    assert!(reads >= 2, "the reaper read from memory");
+}
+
+/// Clears the store when the reaper has read from the disk this often before. Returns whether it did.
+fn clear_at_read_of_the_reaper(reads_before: u64) -> bool {
+    let mut world = World::small();
+    world.set("expires", 100, 10_000);
+    world.fill_base();
+    world.checkpoint();
+    world.restart_unchecked();
+    world.evict_pages();
+    world.pass(10_000);
+    let store = world.store();
+    let (mut reads, mut is_writing) = (0, false);
+    let called = Arc::new(AtomicBool::new(false));
+    let by_hook = Arc::clone(&called);
+    world.disk.after_each(move |event| {
+        is_writing |= event.is_on_base(Action::Write);
+        reads += u64::from(event.is_on_base(Action::Read));
+        if reads == reads_before + 1 && !is_writing && !by_hook.swap(true, Ordering::Relaxed) {
+            drop(store.clear().unwrap());
+        }
+    });
+    world.settle();
+    let called = called.load(Ordering::Relaxed);
+    if called {
+        let expires_at = world.in_millis(HOUR);
+        drop(world.store().set(&id("next"), *b"x", Some(expires_at)).unwrap());
+        world.settle();
+        assert_eq!(world.store().len().unwrap(), 1);
+        world.checkpoint();
+        assert_eq!(world.store().len().unwrap(), 1);
+    }
+    called
 }
 
 #[test]

@@ -3,13 +3,14 @@
 //! The failure guarded against: replay stops at a damaged frame as if the log ended there, and sessions that
 //! were acknowledged behind it are gone without a word.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sessile::simulation::{Simulation, Storage};
 use sessile::{Durability, Error};
-use sessile_tests::disk::{Action, Event, Loss};
+use sessile_tests::disk::{Action, Event, Fault, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::world::{PATH, World, id, small_options};
 
@@ -153,6 +154,56 @@ fn a_damaged_record_of_the_base_is_an_error_and_never_another_session() {
     world.kill();
     world.open_unchecked().unwrap();
     assert_eq!(world.store().scan(None, 10).unwrap().sessions.len(), 1);
+}
+
+/// Which of the two is the right one, nobody can tell.
+#[test]
+fn a_segment_that_is_there_twice_is_reported() {
+    let (mut world, frames) = three_frames();
+    world.kill();
+    let copy = Path::new(PATH).join("log/copy.log");
+    let content = world.disk.content(&frames[0].path);
+    world.disk.create(&copy).unwrap().write_at(0, &content).unwrap();
+    let (_, _, reason) = open_damaged(&mut world);
+    assert!(reason.contains("same number"), "{reason}");
+}
+
+/// No later frame says of them that they were durable: the base says how many there are.
+#[test]
+fn damage_to_what_a_recovery_wrote_again_is_reported() {
+    let (mut world, _) = three_frames();
+    world.kill();
+    let before = world.disk.events();
+    world.open_unchecked().unwrap();
+    world.kill();
+    let recovered = frames(&world, before).into_iter().find(|event| (3000..4000).contains(&event.len)).unwrap();
+    world.disk.damage(&recovered.path, recovered.offset + 100, &[0xFF; 8]);
+    let (file, offset, _) = open_damaged(&mut world);
+    assert_eq!((file, offset), (recovered.path, recovered.offset));
+}
+
+/// What an earlier run has left, since it could not be removed, was written again and is older than what came since.
+#[test]
+fn a_salvage_takes_nothing_from_an_earlier_run() {
+    let mut world = World::small();
+    world.set("a", 100, HOUR);
+    world.commit();
+    world.destroy("a");
+    world.settle();
+    world.kill();
+    let old = frames(&world, 0)[0].path.clone();
+    let path = old.clone();
+    let stays = move |event: &Event| event.path == path && matches!(event.action, Action::Write | Action::Remove);
+    world.disk.fail_when(move |event| stays(event).then_some(Fault::Error(ErrorKind::Other)));
+    world.open_unchecked().unwrap();
+    world.disk.heal();
+    world.set("a", 200, HOUR);
+    world.settle();
+    world.kill();
+    assert!(world.disk.kind(&old).unwrap().is_some(), "the old segment is gone");
+    let (simulation, dropped) = salvage(&world);
+    assert_eq!(dropped, []);
+    assert!(simulation.store().get(&id("a")).unwrap().is_some());
 }
 
 #[test]

@@ -45,6 +45,40 @@ fn writes_are_refused_reads_go_on_and_room_heals() {
     assert!(world.has("accepted"));
 }
 
+/// Whoever waits is told, and what could not be written then is written, in order, when there is room: before what
+/// was called while the room was looked for.
+#[test]
+fn what_waits_for_room_is_answered_and_written_later_in_its_order() {
+    let mut world = World::small();
+    let expires_at = world.in_millis(HOUR);
+    for name in ["a", "b"] {
+        world.set(name, 200_000, HOUR);
+        world.simulation().step_committer();
+    }
+    let waiting = world.store().set(&id("c"), vec![3; 200_000], Some(expires_at)).unwrap();
+    let (store, mut called) = (world.store(), false);
+    world.disk.fail_when(move |event| {
+        if !event.is_on_log(Action::Create) {
+            return None;
+        }
+        if !std::mem::replace(&mut called, true) {
+            drop(store.set(&id("d"), *b"meanwhile", Some(expires_at)).unwrap());
+        }
+        Some(Fault::Error(ErrorKind::StorageFull))
+    });
+    world.simulation().step_committer();
+    assert!(waiting.is_complete());
+    assert!(matches!(waiting.wait(), Err(Error::DiskFull { .. })));
+    world.disk.heal();
+    world.settle();
+    let versions =
+        |world: &World| ["a", "b", "c", "d"].map(|name| world.store().get(&id(name)).unwrap().unwrap().version);
+    let before = versions(&world);
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert_eq!(versions(&world), before);
+}
+
 #[test]
 fn waiting_for_room_syncs_nothing_twice() {
     let mut world = World::small();

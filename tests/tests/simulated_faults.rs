@@ -70,6 +70,25 @@ fn a_failed_write_or_sync_of_the_log_poisons_the_store() {
     }
 }
 
+/// A second sync may succeed without what the first was to make durable.
+#[test]
+fn a_sync_of_the_log_that_fails_once_is_not_tried_again() {
+    let mut world = world();
+    let mut failed = false;
+    world.disk.fail_when(move |event| {
+        let fails = event.is_on_log(Action::Sync) && !std::mem::replace(&mut failed, event.is_on_log(Action::Sync));
+        fails.then_some(Fault::Error(ErrorKind::Other))
+    });
+    let expires_at = world.in_millis(HOUR);
+    let commit = world.store().set(&id("c"), *b"payload", Some(expires_at)).unwrap();
+    let events = world.disk.events();
+    world.settle();
+    assert!(matches!(commit.wait(), Err(Error::Poisoned { .. })), "the outcome is unknown");
+    world.advance(2000);
+    let syncs = world.disk.trace_after(events).into_iter().filter(|event| event.is_on_log(Action::Sync)).count();
+    assert!(syncs <= 1, "{syncs} syncs, of which the first failed");
+}
+
 #[test]
 fn nothing_acknowledged_is_lost_with_a_failed_sync() {
     for number in 0..12 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sessile::simulation::{Clock, Simulation};
 use sessile::{Durability, Error, Options, SessionId, Timestamp};
 use sessile_tests::clock::HandClock;
-use sessile_tests::disk::SimulatedDisk;
+use sessile_tests::disk::{Action, SimulatedDisk};
 use sessile_tests::world::{PATH, World, id, small_options};
 use std::sync::Arc;
 
@@ -130,6 +130,28 @@ fn a_touch_far_above_dirty_bytes_is_not_logged_and_still_reaches_the_base() {
     world.open_unchecked().unwrap();
     world.settle();
     assert_eq!(world.store().scan(None, 1000).unwrap().sessions.last().unwrap().1.expires_at, later);
+}
+
+/// It has no number by which the checkpoint could tell that it came while its session was being committed.
+#[test]
+fn a_touch_that_is_not_logged_while_its_session_is_committed_reaches_the_base_with_the_next_checkpoint() {
+    let options = small_options(Durability::Fsync).dirty_bytes(MIB).log_bytes_max(64 * MIB);
+    let mut world = World::new(options, Durability::Fsync);
+    world.set("kept", 100, HOUR);
+    let mut number = 0;
+    while world.try_set(&format!("{number}"), 60_000, HOUR).is_ok() {
+        number += 1;
+        world.commit();
+        assert!(number < 100, "never overloaded");
+    }
+    let store = world.store();
+    let later = world.in_millis(5 * HOUR);
+    world.disk.once(|event| event.is_on_base(Action::Write), move || drop(store.touch(&id("kept"), later).unwrap()));
+    world.checkpoint();
+    world.checkpoint();
+    world.kill();
+    world.open_unchecked().unwrap();
+    assert_eq!(world.get("kept").unwrap().expires_at, later);
 }
 
 #[test]

@@ -201,6 +201,20 @@ fn a_touch_of_an_absent_or_expired_session_creates_nothing() {
     assert_eq!(world.store().len().unwrap(), 0);
 }
 
+/// Also where memory still has it, since the reaper has not come by.
+#[test]
+fn a_touch_of_an_expired_session_in_memory_does_not_bring_it_back() {
+    let mut world = World::small();
+    world.set("expired", 10, 1000);
+    world.settle();
+    world.pass(1000);
+    world.touch("expired", HOUR);
+    assert!(!world.has("expired"));
+    world.restart();
+    world.check();
+    assert_eq!(world.store().len().unwrap(), 0);
+}
+
 #[test]
 fn a_touch_of_what_is_not_in_memory_moves_its_expiry() {
     let mut world = cold_world();
@@ -230,6 +244,19 @@ fn a_session_dropped_from_memory_is_read_from_the_base() {
     world.checkpoint();
     world.check();
     assert!(world.store().stats().evictions >= 4);
+}
+
+/// The touch was called before the set, which leaves nothing of it.
+#[test]
+fn a_touch_overtaken_by_a_set_before_its_lookup_leaves_the_set_alone() {
+    let world = cold_world();
+    let (earlier, later) = (world.in_millis(1000), world.in_millis(2 * HOUR));
+    let touch = world.store().touch(&id("cold"), earlier).unwrap();
+    drop(world.store().set(&id("cold"), *b"new", Some(later)).unwrap());
+    while world.simulation().step_reader() {}
+    world.simulation().settle();
+    assert!(touch.is_complete());
+    assert_eq!(world.get("cold").unwrap().expires_at, later);
 }
 
 /// The reaper needs no lookup: its tombstone is there before the touch has found its session.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sessile::Durability;
+use sessile::{Durability, Timestamp};
 use sessile_tests::disk::{Action, Loss};
 use sessile_tests::world::{World, id, small_options};
 
@@ -73,6 +73,37 @@ fn an_expiry_moved_earlier_is_reaped_at_the_earlier_time() {
     assert_eq!(world.store().stats().base_sessions, 0);
     world.restart();
     assert_eq!(world.store().len().unwrap(), 0);
+}
+
+/// A checkpoint files it behind the place up to which the reaper has looked.
+#[test]
+fn a_session_that_a_checkpoint_brings_already_expired_is_removed() {
+    let mut world = World::small();
+    world.set("first", 100, 1000);
+    world.checkpoint();
+    world.advance(1100);
+    assert_eq!(world.store().stats().reaped, 1);
+    let passed = Timestamp::from_millis(world.now().as_millis() - 500);
+    drop(world.store().set(&id("second"), *b"payload", Some(passed)).unwrap());
+    world.checkpoint();
+    assert_eq!(world.store().stats().reaped, 2);
+    assert_eq!(world.store().stats().base_sessions, 0);
+}
+
+/// Also where the base has the earlier expiry, and the session is in its index alone.
+#[test]
+fn an_expiry_moved_earlier_and_checkpointed_is_reaped_at_the_earlier_time() {
+    let mut world = World::small();
+    world.set("touched", 100, HOUR);
+    world.set("set again", 100, HOUR);
+    world.checkpoint();
+    world.touch("touched", 60_000);
+    world.set("set again", 100, 60_000);
+    world.checkpoint();
+    world.restart();
+    world.advance(61_000);
+    assert_eq!(world.store().stats().reaped, 2);
+    assert_eq!(world.store().stats().base_sessions, 0);
 }
 
 #[test]
