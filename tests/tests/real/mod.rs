@@ -4,6 +4,7 @@
 pub mod damage;
 pub mod process;
 pub mod segments;
+pub mod trace;
 
 use std::fs;
 use std::io::Write;
