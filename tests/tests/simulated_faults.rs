@@ -70,6 +70,21 @@ fn a_failed_write_or_sync_of_the_log_poisons_the_store() {
     }
 }
 
+/// The log is the only place where its operations are until a checkpoint has succeeded.
+#[test]
+fn nothing_is_recycled_while_the_base_fails() {
+    let mut world = world();
+    world.disk.fail_when(|event| event.is_on_base(Action::Write).then_some(Fault::Error(ErrorKind::Other)));
+    for number in 0..8 {
+        world.set(&format!("big {number}"), 150_000, HOUR);
+        world.advance(2000);
+    }
+    assert!(world.store().stats().checkpoint_failures > 0, "no checkpoint was tried");
+    world.disk.heal();
+    world.restart();
+    world.check();
+}
+
 /// A second sync may succeed without what the first was to make durable.
 #[test]
 fn a_sync_of_the_log_that_fails_once_is_not_tried_again() {
