@@ -5,11 +5,12 @@
 //! change disappears with the log's segment; a later operation reaches the base while an earlier one is
 //! lost with the log.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sessile::Durability;
-use sessile_tests::disk::{Action, Loss};
+use sessile_tests::disk::{Action, Fault, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::proof::{Effort, crash_at_every_moment};
 use sessile_tests::world::{World, id, small_options};
@@ -132,6 +133,15 @@ fn world_to_sweep_after(before: impl FnOnce(&mut World)) -> (World, Vec<String>)
     (world, names)
 }
 
+/// So many sessions that every shard has some, known to be new: a sweep needs no base for them.
+fn set_in_every_shard(world: &mut World) {
+    for number in 0..1000 {
+        let name = format!("known {number}");
+        world.set(&name, 10, HOUR);
+        assert!(world.has(&name));
+    }
+}
+
 /// Calls `act` when the sweep of a checkpoint asks the base, and finishes the checkpoint.
 fn during_sweep(world: &World, act: impl FnOnce() + Send + 'static) {
     let called = Arc::new(Mutex::new(false));
@@ -179,6 +189,20 @@ fn nothing_overtakes_an_earlier_operation_by_way_of_the_base() {
     assert!(kept > 0, "the sweep took none of what came while it worked");
 }
 
+/// The first shard whose sessions have to be looked up ends the sweep; those behind it are not forgotten.
+#[test]
+fn what_a_failed_sweep_did_not_come_to_is_captured_by_the_next() {
+    let (mut world, _) = world_to_sweep_after(set_in_every_shard);
+    world.disk.fail_when(|event| event.is_on_base(Action::Read).then_some(Fault::Error(ErrorKind::Other)));
+    world.simulation().ask_checkpoint();
+    world.simulation().step_maintenance();
+    assert_eq!(world.store().stats().checkpoint_failures, 1);
+    world.disk.heal();
+    world.checkpoint();
+    assert_eq!(world.store().stats().dirty_bytes, 0);
+    world.check();
+}
+
 /// What comes behind the sweep's back is not covered by it, and stays in the log.
 #[test]
 fn an_operation_called_during_a_sweep_is_not_taken_for_covered() {
@@ -202,14 +226,7 @@ fn an_operation_called_during_a_sweep_is_not_taken_for_covered() {
 /// What the sweep had captured before is not committed behind it: nobody would read it, and it would be counted.
 #[test]
 fn a_clear_called_during_a_sweep_leaves_nothing_of_what_the_sweep_has() {
-    let (mut world, _) = world_to_sweep_after(|world| {
-        // So many that every shard has some, known to be new and therefore captured before the base is asked.
-        for number in 0..1000 {
-            let name = format!("known {number}");
-            world.set(&name, 10, HOUR);
-            assert!(world.has(&name));
-        }
-    });
+    let (mut world, _) = world_to_sweep_after(set_in_every_shard);
     let store = world.store();
     during_sweep(&world, move || drop(store.clear().unwrap()));
     assert_eq!(world.store().stats().base_sessions, 0);

@@ -65,6 +65,26 @@ fn recovery_after_recovery_keeps_what_was_never_checkpointed() {
     world.check();
 }
 
+/// A session was touched, and set again before anybody had looked it up: that it had not expired meanwhile, and goes
+/// on from when it came into being, only the touch says, which no session holds any more.
+#[test]
+fn a_touch_that_a_later_set_depends_on_is_written_again() {
+    let mut world = World::small();
+    world.set("a", 100, 10_000);
+    world.checkpoint();
+    let created_at = world.get("a").unwrap().created_at;
+    world.touch("a", HOUR);
+    world.advance(1100);
+    world.restart_unchecked();
+    world.pass(20_000);
+    world.set("a", 200, HOUR);
+    world.simulation().step_committer();
+    for _ in 0..2 {
+        world.restart_unchecked();
+    }
+    assert_eq!(world.get("a").unwrap().created_at, created_at);
+}
+
 #[test]
 fn a_version_is_never_used_again() {
     let mut world = World::new(small_options(Durability::Async), Durability::Async);
