@@ -23,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help build build-node build-c install uninstall header demo deny clean
 .PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
-.PHONY: test-c-full test-strace kill-test faults-full crash-full fuzz-quick fuzz fuzz-seeds
+.PHONY: test-c-full test-strace kill-test faults-full crash-full mutants fuzz-quick fuzz fuzz-seeds
 .PHONY: bench bench-c bench-seam
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make faults-full a failure of every operation on the disk"
 	@echo "make crash-full every short workload, crashed at every moment: an hour on two cores"
+	@echo "make mutants    defects planted one by one, each to be caught by a test; MUTANT=name tries one"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -127,6 +128,10 @@ faults-full:
 # Every short workload crashed at every event, on every disk that may be left: an hour on two cores.
 crash-full:
 	$(CARGO) run --locked --profile proof -p sessile-tests --bin crash_full
+
+# Plants each defect of tests/mutants in a copy of the sources, and says which test catches it.
+mutants:
+	$(CARGO) run --locked --quiet -p sessile-tests --bin mutants -- $(MUTANT)
 
 bench: build-node node/node_modules/.package-lock.json
 	$(CARGO) build --locked --release -p sessile-benches

@@ -14,6 +14,7 @@ mod file;
 pub mod losses;
 pub mod model;
 mod moment;
+pub mod mutant;
 pub mod proof;
 pub mod seed;
 mod state;
