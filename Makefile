@@ -139,6 +139,11 @@ bench: build-node node/node_modules/.package-lock.json
 	$(NODE) benches/node/store.js
 	$(NODE) benches/node/http.js
 
+.PHONY: test-bench
+# The report's own tests, which need no package.
+test-bench:
+	cd benches/node && $(NPM) run --silent test
+
 bench-c: build-c
 	$(CARGO) build --locked --release -p sessile-benches
 	benches/c/run "$(TARGET)/release"
