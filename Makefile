@@ -24,7 +24,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: help build build-node build-c install uninstall header demo deny clean
 .PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
 .PHONY: test-c-full test-strace kill-test faults-full crash-full mutants fuzz-quick fuzz fuzz-seeds
-.PHONY: bench bench-c bench-seam
+.PHONY: bench bench-build bench-quick bench-smoke bench-c bench-seam test-bench
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
@@ -32,7 +32,8 @@ help:
 	@echo "make build      release build of everything; afterwards require('<checkout>/node') works"
 	@echo "make build-c    the C library alone"
 	@echo "make install    install the C library and its header below PREFIX=$(PREFIX); make uninstall removes them"
-	@echo "make bench      the README's figures, some minutes, on an otherwise idle machine"
+	@echo "make bench      all measurements, about an hour on an otherwise idle machine; PARTS='http stall' for some"
+	@echo "make bench-quick  the most important ones, in two minutes; make bench-smoke: whether they all run"
 	@echo "make bench-c    what a call from C costs, against the same call from Rust"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make faults-full a failure of every operation on the disk"
@@ -133,16 +134,36 @@ crash-full:
 mutants:
 	$(CARGO) run --locked --quiet -p sessile-tests --bin mutants -- $(MUTANT)
 
-bench: build-node node/node_modules/.package-lock.json
-	$(CARGO) build --locked --release -p sessile-benches
-	$(TARGET)/release/engine
-	$(NODE) benches/node/store.js
-	$(NODE) benches/node/http.js
+# Which parts to measure, of those that benches/README.md lists; without any, all of them.
+PARTS ?=
 
-.PHONY: test-bench
-# The report's own tests, which need no package.
+bench: bench-build
+	$(NODE) benches/node/bench.js $(PARTS)
+
+bench-quick: bench-build
+	$(NODE) benches/node/bench.js --quick $(PARTS)
+
+bench-build: build-node node/node_modules/.package-lock.json benches/node/node_modules/.built
+	$(CARGO) build --locked --release -p sessile-benches
+
+# Whether every part and every candidate runs, by figures that mean nothing.
+bench-smoke: build-node node/node_modules/.package-lock.json benches/node/node_modules/.built
+	$(CARGO) build --locked -p sessile-benches
+	$(NODE) benches/node/bench.js --smoke $(PARTS)
+
+# The report's and the load's own tests, which need no package.
 test-bench:
 	cd benches/node && $(NPM) run --silent test
+
+# The other stores. Their packages' scripts are not run: one of them would download, or compile for minutes.
+benches/node/node_modules/.package-lock.json: benches/node/package-lock.json
+	cd benches/node && $(NPM) ci --ignore-scripts
+	@touch $@
+
+# The one whose package brings no binary. Where it can neither be had nor compiled, it is not measured.
+benches/node/node_modules/.built: benches/node/node_modules/.package-lock.json
+	cd benches/node && $(NPM) rebuild better-sqlite3 || echo "better-sqlite3 could not be built: it is left out"
+	@touch $@
 
 bench-c: build-c
 	$(CARGO) build --locked --release -p sessile-benches
@@ -181,4 +202,4 @@ deny:
 
 clean:
 	$(CARGO) clean
-	rm -rf node/sessile.node node/node_modules examples/express/node_modules examples/c/sessions
+	rm -rf node/sessile.node node/node_modules benches/node/node_modules examples/express/node_modules examples/c/sessions

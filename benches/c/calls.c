@@ -1,5 +1,5 @@
 /*
- * The C side of `make bench-c`: does on request what benches/src/calls.rs does in Rust, and prints one figure.
+ * The C side of `make bench-c`: does on request what benches/src/bin/calls.rs does in Rust, and prints one figure.
  *
  *   calls DIRECTORY    on standard input, a line each, until it ends:
  *

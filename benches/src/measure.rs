@@ -1,7 +1,7 @@
-//! Medians, spreads, and what machine they were taken on.
+//! Rates and costs; and for a program that prints its figures itself, their medians and spreads, and the machine.
 
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Prints where and when the figures were taken.
 pub fn machine() {
@@ -26,14 +26,24 @@ pub fn print(name: &str, unit: &str, figures: &[f64]) -> f64 {
 }
 
 /// How often something was done in a second.
+#[must_use]
 pub fn rate(count: u64, span: Duration) -> f64 {
     count as f64 / span.as_secs_f64()
 }
 
-/// This process's resident memory, in MiB.
-pub fn resident_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    let kib: f64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default();
-    kib / 1024.0
+/// Calls for `span`, and returns what a call costs, in microseconds. Looks at the clock now and then only, since that
+/// would cost as much as some calls. Calls are numbered from 0.
+pub fn micros_each(span: Duration, mut call: impl FnMut(u64)) -> f64 {
+    const CALLS_BETWEEN_CLOCKS: u64 = 100;
+    let (start, mut calls) = (Instant::now(), 0);
+    loop {
+        for _ in 0..CALLS_BETWEEN_CLOCKS {
+            call(calls);
+            calls += 1;
+        }
+        let elapsed = start.elapsed();
+        if elapsed >= span {
+            return elapsed.as_secs_f64() * 1e6 / calls as f64;
+        }
+    }
 }

@@ -21,7 +21,7 @@ const EFFORTS = {
       withPeers: true,
     },
     million: { sessions: 1_000_000, bytes: [250, 2048], hot: 50_000, inFlight: 64, rounds: 5, millis: 300 },
-    stall: { sessions: 1_000_000, hot: 10_000, bytes: 250, millis: 10_000, expiresAfterMillis: 60_000 },
+    stall: { sessions: 1_000_000, hot: 10_000, bytes: 250, millis: 10_000, expiresAfterMillis: 80_000 },
   },
   // Fewer candidates, sizes and rounds: to see whether a change is worth a complete run.
   quick: {
@@ -35,7 +35,7 @@ const EFFORTS = {
       withPeers: false,
     },
     store: { sessions: 10_000, bytes: [250], inFlight: [64], rounds: 3, millis: 150, withPeers: false },
-    stall: { sessions: 50_000, hot: 10_000, bytes: 250, millis: 600, expiresAfterMillis: 3000 },
+    stall: { sessions: 50_000, hot: 10_000, bytes: 250, millis: 600, expiresAfterMillis: 5000 },
   },
   // Shows that everything runs, and nothing else.
   smoke: {

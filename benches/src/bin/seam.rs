@@ -3,9 +3,6 @@
 //! The seam is a `dyn Storage` with `dyn StorageFile`s, so that tests can stand another disk under the store. Both sides
 //! use one file, filled with zeros as a log segment is.
 
-#[allow(dead_code, reason = "each benchmark uses its part")]
-mod measure;
-
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -13,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sessile::simulation::{Disk, Storage, StorageFile};
+use sessile_benches::measure;
 
 const FILE_BYTES: u64 = 16 << 20;
 const SIZES: [usize; 2] = [300, 4096];

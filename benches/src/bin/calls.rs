@@ -5,17 +5,14 @@
 //! another's turn. A ratio is the median of the rounds' ratios, so that what disturbs a whole round, as other users
 //! of the machine do, disturbs it less than it does the figures. Nothing here is a test.
 
-#[allow(dead_code, reason = "the other benchmark uses the rest of it")]
-mod measure;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use measure::{machine, print, rate};
 use sessile::{Options, SessionId, Store};
+use sessile_benches::measure::{machine, print, rate};
 
 // As in calls.c.
 const SESSIONS: usize = 10_000;
