@@ -77,7 +77,7 @@ uninstall:
 demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
+test: test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample test-bench
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
