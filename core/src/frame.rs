@@ -200,6 +200,17 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_takes_no_memory_for_operations_that_it_only_claims() {
+        let mut bytes = Vec::new();
+        begin_frame(&mut bytes);
+        encode_operation(0, &Operation::Clear, &mut bytes).unwrap();
+        let claimed = FrameHeader { kind: FrameKind::Batch, count: u32::MAX, first: 1, durable: 0 };
+        seal_frame(&mut bytes, SALT, &claimed);
+        // Room for as many would be hundreds of GiB, which ends the process.
+        assert!(Frame::read(&bytes, SALT).unwrap().operations().is_err());
+    }
+
+    #[test]
     fn zeros_are_no_frame() {
         assert!(Frame::read(&[0; 64], SALT).is_none());
         assert!(Frame::read(&[0; 64], Salt { marker: 0, checksum: 0 }).is_none());
