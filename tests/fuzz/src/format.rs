@@ -112,6 +112,21 @@ pub fn frames(bytes: &[u8]) -> Vec<usize> {
     frames
 }
 
+/// How many operations the whole frames hold that stand anywhere in a segment with this marker and this salt of
+/// checksums: more than that nobody can have written there.
+#[must_use]
+pub fn whole_operations(bytes: &[u8], marker: u32, salt: u32) -> u64 {
+    let mut operations = 0;
+    for at in (FRAMES_AT..bytes.len()).step_by(8).filter(|at| u32_at(bytes, *at) == marker) {
+        if let Some(len) = frame_len(bytes, at)
+            && u32_at(bytes, at + 4) == crc32c::crc32c_append(salt, &bytes[at + 8..at + len])
+        {
+            operations += u64::from(u32_at(bytes, at + 16));
+        }
+    }
+    operations
+}
+
 fn frame_len(bytes: &[u8], at: usize) -> Option<usize> {
     let len = u32_at(bytes, at + 8) as usize;
     (len >= FRAME_HEADER_BYTES && len <= bytes.len().saturating_sub(at)).then_some(len)

@@ -1,7 +1,8 @@
 //! Replay of any log: segments whose headers, frames and operations are the input's.
 //!
 //! Replay answers with operations or with an error, and takes no memory because a length says so. Where it does not
-//! fail, what it gives is understood and not in the base. With salvage, no damage is an error.
+//! fail, what it gives is understood, not in the base, and no more than the frames have whose checksums hold. With
+//! salvage, no damage is an error.
 //!
 //! An input is six numbers of the meta record, of eight bytes each, and up to four files: a byte for the file's name,
 //! one that says which checksums are to be made to hold, one for the file's length in pages, one for how many sixteens
@@ -14,7 +15,7 @@ use sessile::simulation::Storage;
 use sessile::simulation::formats::{recode_operation, replay_log};
 use sessile_tests::disk::SimulatedDisk;
 
-use crate::format::{FRAMES_AT, meta_record, seal_frame, seal_segment_header, u64_at};
+use crate::format::{FRAMES_AT, meta_record, seal_frame, seal_segment_header, u32_at, u64_at, whole_operations};
 use crate::watch::watched;
 
 const META_BYTES: usize = 48;
@@ -45,9 +46,11 @@ fn read(input: &[u8]) {
     let disk = SimulatedDisk::default();
     let directory = Path::new("/log");
     disk.create_dir(directory).expect("a new directory");
+    let mut whole = 0;
     for _ in 0..FILES_MAX {
         let Some((file, rest)) = File::read(files) else { break };
         file.write(&disk, directory);
+        whole += file.whole_operations;
         files = rest;
     }
     let meta = meta_record(fields);
@@ -59,6 +62,7 @@ fn read(input: &[u8]) {
     for salvage in [false, true] {
         match replay_log(&disk, directory, &meta, salvage) {
             Ok(operations) => {
+                assert!(operations.len() as u64 <= whole, "of {whole} operations {} were found", operations.len());
                 for (number, operation) in operations {
                     assert!(number > covered, "operation {number} is in the base, which covers {covered}");
                     let again = recode_operation(&operation);
@@ -76,6 +80,7 @@ fn read(input: &[u8]) {
 struct File {
     name: String,
     bytes: Vec<u8>,
+    whole_operations: u64,
 }
 
 impl File {
@@ -105,7 +110,8 @@ impl File {
         if *pages == 0 {
             bytes.truncate(frames.len());
         }
-        Some((Self { name, bytes }, rest))
+        let whole_operations = whole_operations(&bytes, u32_at(header, 32), u32_at(header, 36));
+        Some((Self { name, bytes, whole_operations }, rest))
     }
 
     fn write(&self, disk: &SimulatedDisk, directory: &Path) {

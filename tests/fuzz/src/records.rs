@@ -1,7 +1,8 @@
 //! Decoders of operations, records and the meta record on any bytes.
 //!
-//! None panics or takes memory because a length says so. What one understands is encoded again to bytes that mean the
-//! same; they are the same bytes unless those spelt a number longer than they had to, or went on behind the end.
+//! None panics or takes memory because a length says so, or lets an id pass that no session has. What one understands
+//! is encoded again to bytes that mean the same; they are the same bytes unless those spelt a number longer than they
+//! had to, or went on behind the end.
 //!
 //! An input is a byte that says what it is, and the bytes to decode. For a record the length of its id and the id
 //! come first. Checksums are made to hold, or are part of the input.
@@ -24,6 +25,10 @@ pub const RECORD: u8 = 2;
 pub const WHOLE_META: u8 = 3;
 /// A session's record with its checksum.
 pub const WHOLE_RECORD: u8 = 4;
+
+/// By the format: the operation that has no id, and how long ids are at most.
+const CLEAR: u64 = 3;
+const ID_BYTES_MAX: u64 = 256;
 
 /// Runs one input.
 pub fn run(input: &[u8]) {
@@ -49,6 +54,9 @@ fn decode(input: &[u8]) {
 fn operation(bytes: &[u8]) {
     let Some((len, again)) = recode_operation(bytes) else { return };
     same_or_shorter(&bytes[..len], &again);
+    if let Some(len) = id_len(&again) {
+        assert!((1..=ID_BYTES_MAX).contains(&len), "an operation on an id of {len} bytes");
+    }
     assert_eq!(recode_operation(&again), Some((again.len(), again)), "an operation that changes as it is encoded");
 }
 
@@ -67,6 +75,13 @@ fn record(id: &SessionId, bytes: &[u8]) {
     assert_eq!(recode_record(id, &again), Some(again), "a record that changes as it is encoded");
     let other = SessionId::new([id.as_bytes()[0] ^ 1].as_slice()).expect("an id of one byte");
     assert_eq!(recode_record(&other, bytes), None, "a record under another id");
+}
+
+/// How long an operation's id is; `None` where it has none.
+fn id_len(operation: &[u8]) -> Option<u64> {
+    let (_offset, rest) = take_number(operation)?;
+    let (choice, rest) = take_number(rest)?;
+    if choice == CLEAR { None } else { Some(take_number(rest)?.0) }
 }
 
 /// The times of a record: created, expires, under which the index has it.
