@@ -11,8 +11,9 @@ use fastrand::Rng;
 use sessile::{Durability, Options, Timestamp};
 use sessile_tests::disk::{Action, Event, Fault, Loss};
 use sessile_tests::model::{Crash, Sessions, difference};
-use sessile_tests::world::{World, id, small_options};
+use sessile_tests::world::{World, id};
 
+use crate::options::{LOG_BYTES, options};
 use crate::watch::watched;
 
 const HOUR: u64 = 3_600_000;
@@ -20,7 +21,7 @@ const DAY: u64 = 24 * HOUR;
 const IDS: u8 = 8;
 const STEPS_MAX: usize = 100;
 /// Below what makes a store refuse writes and leave touches unlogged.
-const UNSETTLED_BYTES_MAX: usize = 250_000;
+const UNSETTLED_BYTES_MAX: usize = LOG_BYTES as usize / 16;
 
 /// Runs one input.
 pub fn run(input: &[u8]) {
@@ -129,7 +130,7 @@ fn live(input: &mut Unstructured<'_>) {
 
 impl History {
     fn new(durability: Durability, faults: bool) -> Self {
-        let world = World::new(small_options(durability), durability);
+        let world = World::new(options(durability), durability);
         let expires_at = world.in_millis(DAY);
         let mut history = Self { world, durability, faults, expires_at, unsettled: 0, failing: false };
         // On a disk that does not keep its moments.
@@ -140,7 +141,7 @@ impl History {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Set { id, len, ttl } => {
-                let len = usize::from(*len) * 2;
+                let len = payload_len(*len);
                 let ttl = if self.faults { self.until_expiry() } else { millis(*ttl) };
                 let called = self.world.try_set(&name(*id), len, ttl);
                 self.unsettled += len;
@@ -281,10 +282,10 @@ impl History {
 
     /// A few of the options that a store may be opened with.
     fn options(&self, number: u8) -> Options {
-        let options = small_options(self.durability);
+        let options = options(self.durability);
         let options = if number & 1 != 0 { options.cache_bytes(0) } else { options };
         let options = if number & 2 != 0 { options.dirty_bytes(1 << 20) } else { options };
-        let options = if number & 4 != 0 { options.log_bytes_max(8 << 20) } else { options };
+        let options = if number & 4 != 0 { options.log_bytes_max(2 * LOG_BYTES) } else { options };
         let options = if number & 8 != 0 { options.checkpoint_interval(Duration::from_millis(100)) } else { options };
         if number & 16 != 0 { options.base_cache_bytes(2 << 20) } else { options }
     }
@@ -292,6 +293,12 @@ impl History {
 
 fn name(id: u8) -> String {
     format!("{}", id % IDS)
+}
+
+/// Few of them large: those take the time.
+fn payload_len(number: u16) -> usize {
+    let len = usize::from(number);
+    if len.is_multiple_of(16) { len } else { len % 1024 }
 }
 
 /// From a millisecond to about a day.

@@ -18,8 +18,8 @@ use sessile::simulation::Simulation;
 use sessile::{Durability, Error, SessionId, Store, Timestamp};
 use sessile_tests::clock::HandClock;
 use sessile_tests::disk::SimulatedDisk;
-use sessile_tests::world::small_options;
 
+use crate::options::options;
 use crate::watch::watched;
 use edit::Edit;
 use files::IMAGES;
@@ -64,7 +64,7 @@ impl Opened<'_> {
     fn open(&self, salvage: bool) -> Option<Simulation> {
         let storage = Arc::new(self.disk.clone());
         let clock = Arc::new(HandClock::at(self.now));
-        let opened = Simulation::open_with(small_options(Durability::Fsync), storage, clock, salvage);
+        let opened = Simulation::open_with(options(Durability::Fsync), storage, clock, salvage);
         known(opened).map(|(simulation, _)| simulation)
     }
 

@@ -10,6 +10,7 @@ pub mod history;
 pub mod image;
 pub mod inputs;
 pub mod log;
+pub mod options;
 pub mod records;
 pub mod seeds;
 mod watch;

@@ -9,8 +9,8 @@ use sessile::simulation::Simulation;
 use sessile::{Durability, SessionId};
 use sessile_fuzz_runs::image::files::{IMAGES, NAMES};
 use sessile_fuzz_runs::inputs::{TARGETS, directory};
+use sessile_fuzz_runs::options::options;
 use sessile_tests::clock::HandClock;
-use sessile_tests::world::small_options;
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
@@ -62,7 +62,7 @@ fn every_sequence_of_calls_is_answered() {
 fn every_image_is_a_store_with_sessions() {
     for (image, name) in IMAGES.iter().zip(NAMES) {
         let (storage, clock) = (Arc::new(image.disk()), Arc::new(HandClock::at(image.now)));
-        let simulation = Simulation::open(small_options(Durability::Fsync), storage, clock).unwrap();
+        let simulation = Simulation::open(options(Durability::Fsync), storage, clock).unwrap();
         let living = simulation.store().len().unwrap();
         assert!(living >= if name == "cleared" { 1 } else { 10 }, "{name} has {living} sessions");
         for id in &image.ids {

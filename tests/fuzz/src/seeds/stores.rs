@@ -6,9 +6,9 @@ use sessile::simulation::{Clock, Simulation};
 use sessile::{Durability, SessionId, Timestamp};
 use sessile_tests::clock::HandClock;
 use sessile_tests::disk::{Loss, SimulatedDisk};
-use sessile_tests::world::small_options;
 
 use crate::image::{files, payload};
+use crate::options::options;
 
 const HOUR: u64 = 3_600_000;
 
@@ -30,7 +30,7 @@ impl Maker {
 
     fn open(&mut self) {
         let (storage, clock) = (Arc::new(self.disk.clone()), Arc::clone(&self.clock));
-        let opened = Simulation::open(small_options(Durability::Fsync), storage, clock);
+        let opened = Simulation::open(options(Durability::Fsync), storage, clock);
         self.simulation = Some(opened.expect("a store that opens"));
     }
 
@@ -132,7 +132,7 @@ pub(super) fn save_all() {
     let mut rolled = Maker::new();
     rolled.fill();
     for number in 0..24 {
-        rolled.set(&format!("rolled {}", number % 5), 100_000, HOUR);
+        rolled.set(&format!("rolled {}", number % 5), 9000, HOUR);
     }
     rolled.write_log();
     rolled.kill();
