@@ -1,7 +1,11 @@
 //! Bytes as `docs/format.md` describes them, written from that page and not from the store's code: numbers, and what
 //! has a checksum.
 
+use std::ops::Range;
+
 const SEGMENT_HEADER_LEN: usize = 48;
+const CHECKSUM_BYTES: usize = 4;
+const META_FIELDS: usize = 7;
 /// Where a segment's frames begin.
 pub const FRAMES_AT: usize = 4096;
 /// Bytes of a frame before its operations.
@@ -72,6 +76,47 @@ pub fn meta_record(fields: [u64; 6]) -> Vec<u8> {
 #[must_use]
 pub fn sealed_meta(body: &[u8]) -> Vec<u8> {
     [&crc32c::crc32c(body).to_le_bytes(), body].concat()
+}
+
+/// Where in these bytes meta records stand whose checksums hold: the one in force, and those before it.
+#[must_use]
+pub fn metas(bytes: &[u8]) -> Vec<Range<usize>> {
+    let begins = (CHECKSUM_BYTES..bytes.len()).filter(|at| bytes[*at] == 1);
+    let whole = begins.filter_map(|at| {
+        let end = at + meta_fields(&bytes[at..])?.last()?.end;
+        let begin = at - CHECKSUM_BYTES;
+        (crc32c::crc32c(&bytes[at..end]) == u32_at(bytes, begin)).then_some(begin..end)
+    });
+    whole.collect()
+}
+
+/// Gives a field of a meta record, by its number behind the format, another value of the same length, and the record a
+/// checksum that holds.
+pub fn change_meta(record: &mut [u8], field: usize, value: u64) {
+    let Some(fields) = record.get(CHECKSUM_BYTES..).and_then(meta_fields) else { return };
+    let field = fields[1 + field % (META_FIELDS - 1)].clone();
+    match &mut record[CHECKSUM_BYTES..][field] {
+        [byte] => *byte = (value % 251) as u8,
+        [_len, bytes @ ..] => {
+            let len = bytes.len();
+            bytes.copy_from_slice(&value.to_le_bytes()[..len]);
+        }
+        [] => {}
+    }
+    let checksum = crc32c::crc32c(&record[CHECKSUM_BYTES..]);
+    put_checksum(record, 0, checksum);
+}
+
+/// Where the format and the six numbers of a meta record stand behind its checksum.
+fn meta_fields(body: &[u8]) -> Option<Vec<Range<usize>>> {
+    let mut at = 0;
+    let fields = (0..META_FIELDS).map(|_| {
+        let (_number, rest) = take_number(&body[at..])?;
+        let field = at..body.len() - rest.len();
+        at = field.end;
+        Some(field)
+    });
+    fields.collect()
 }
 
 /// A record of these bytes under `id`, with a checksum that holds.

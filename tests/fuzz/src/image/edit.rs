@@ -8,7 +8,7 @@ use sessile::simulation::Storage;
 use sessile_tests::disk::SimulatedDisk;
 
 use super::files::{Image, create, files};
-use crate::format::{frames, seal_frame, seal_segment_header};
+use crate::format::{change_meta, frames, metas, seal_frame, seal_segment_header};
 
 /// No file is made longer than this.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -123,13 +123,24 @@ pub enum Edit {
         /// What it is.
         byte: u8,
     },
+    /// A number in a meta record is another, and the record's checksum holds.
+    Meta {
+        /// Which file.
+        file: u8,
+        /// Which of the records that were in force at one time.
+        number: u8,
+        /// Which number.
+        field: u8,
+        /// What it is, as far as there is room for it.
+        value: u64,
+    },
 }
 
 impl Edit {
     /// Whether it is damage of which no checksum knows.
     #[must_use]
     pub const fn is_of_disks(&self) -> bool {
-        !matches!(self, Self::Write { .. } | Self::Header { .. } | Self::Frame { .. })
+        !matches!(self, Self::Write { .. } | Self::Header { .. } | Self::Frame { .. } | Self::Meta { .. })
     }
 
     pub(super) fn apply(&self, disk: &SimulatedDisk, image: &Image) {
@@ -191,6 +202,11 @@ impl Edit {
                     *place = *byte;
                     seal_frame(bytes, *frame);
                 }
+            }),
+            Self::Meta { file, number, field, value } => target.rewrite(*file, |bytes| {
+                let metas = metas(bytes);
+                let Some(meta) = metas.get(usize::from(*number) % metas.len().max(1)) else { return };
+                change_meta(&mut bytes[meta.clone()], usize::from(*field), *value);
             }),
         }
     }
