@@ -68,8 +68,56 @@ pub fn write_seeds() {
             put_choice(random.u32(..CALLS), CALLS, 5, &mut random, &mut input);
         }
         put("calls", &format!("{number:02}"), &input);
+        put("calls", &format!("conversation-{number}"), &conversation(number));
     }
 }
+
+/// Calls whose handles and ids fit each other: sessions are stored, read, also by a callback, and walked over,
+/// and read again when they and their store are gone.
+fn conversation(number: u8) -> Vec<u8> {
+    let mut input = Vec::new();
+    let mut put = |index, fields: &[u8]| {
+        input.extend(choice(index, CALLS));
+        input.extend(fields);
+    };
+    put(OPTIONS_NEW, &[0, 0]);
+    put(OPEN, &[0, 0, 0]);
+    for id in 0..3 {
+        put(SET, &[0, id, 30 * number, id, LATE]);
+        put(GET, &[0, id, id]);
+    }
+    put(SET_ASYNC, &[0, number, 100, 0, LATE, 1]);
+    put(TOUCH, &[0, 1, LATE]);
+    put(FLUSH, &[0]);
+    put(CURSOR_OPEN, &[0, 0]);
+    for _ in 0..4 {
+        put(CURSOR_NEXT, &[0, 1]);
+    }
+    put(DESTROY, &[0, 0]);
+    put(GET, &[0, 0, 1]);
+    put(FREE, &[0]);
+    put(SESSION, &[0]);
+    put(OPEN, &[0, 0, 0]);
+    put(GET, &[0, 2, 0]);
+    put(SESSION_FREE, &[0]);
+    input
+}
+
+/// Calls by their place among the kinds of calls, and an expiry by its place among expiries.
+const OPTIONS_NEW: u32 = 0;
+const OPEN: u32 = 3;
+const FREE: u32 = 6;
+const GET: u32 = 8;
+const SET: u32 = 9;
+const TOUCH: u32 = 10;
+const DESTROY: u32 = 11;
+const SET_ASYNC: u32 = 14;
+const CURSOR_OPEN: u32 = 16;
+const CURSOR_NEXT: u32 = 17;
+const FLUSH: u32 = 19;
+const SESSION: u32 = 24;
+const SESSION_FREE: u32 = 25;
+const LATE: u8 = 4;
 
 /// How many kinds of edits, steps and calls there are: a seed is no less of one when this is out of date.
 const EDITS: u32 = 13;
