@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::lock::{Mutex, RwLock};
-use crossbeam_channel::{Receiver, Sender};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, Sender};
+use crate::sync::thread::{self, JoinHandle};
 
 use crate::base::Base;
 use crate::clock::TimeKeeper;
@@ -62,7 +63,7 @@ pub(crate) struct Engine {
     pub(crate) process_id: u32,
     /// The millisecond in which a read last asked whether this is still the process that opened the store.
     pub(crate) process_checked_at: AtomicU64,
-    pub(crate) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    pub(crate) threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Acknowledgements are delayed from this share of a full log or a full dirty budget on, in percent.
@@ -304,7 +305,7 @@ impl Engine {
         self.progress.fail(unwritten.clone().err().unwrap_or_else(|| closed.clone()));
         self.tasks.end();
         if let Some(thread) = completion
-            && thread.thread().id() != std::thread::current().id()
+            && thread.thread().id() != thread::current().id()
         {
             drop(thread.join());
         }

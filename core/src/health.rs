@@ -3,9 +3,8 @@
 //! Poisoned is for good: the log failed and nothing written since is sure. A lack of room passes. Closed is
 //! the end. The common case, all is well, costs one atomic load.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use crate::lock::Mutex;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::{Error, Result};
 

@@ -58,6 +58,7 @@ mod stats;
 mod storage;
 mod store;
 mod sweep;
+mod sync;
 mod table;
 mod threads;
 mod time;

@@ -5,8 +5,12 @@
 //! now and again. A panic while a lock is held leaves the data as it is; what runs under these locks does
 //! not panic, and applications' code never runs under one.
 
-use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
+
+use crate::sync::{self, RwLockReadGuard, RwLockWriteGuard};
+
+pub(crate) use crate::sync::MutexGuard;
 
 /// A mutual exclusion lock.
 #[derive(Debug, Default)]
@@ -58,7 +62,7 @@ impl<T> RwLock<T> {
 pub(crate) struct Condvar(sync::Condvar);
 
 impl Condvar {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(sync::Condvar::new())
     }
 

@@ -4,7 +4,7 @@
 //! finds is installed, resolves a write that could not wait for it, or fills in a payload that memory had
 //! to give up; then whoever waited is answered from the table as it is at that moment.
 
-use std::sync::atomic::Ordering;
+use crate::sync::atomic::Ordering;
 
 use crate::base::{Base, StoredSession, Verified};
 use crate::codec::Created;

@@ -4,10 +4,10 @@
 //! capturing a checkpoint and committing it, it does nothing else, so that nothing it knows of the table
 //! goes stale.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::lock::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 use crate::checkpoint::Checkpoint;
 use crate::clock::Checked;

@@ -5,8 +5,8 @@
 //! then filed again at the true expiry. An entry counts only if it is the one its record names. A session
 //! whose last change is not in the base yet is left to the checkpoint.
 
+use crate::sync::atomic::Ordering;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 use crate::base::{Base, Batch, DueEntry};
 use crate::entry::{Content, Dirty, InBase};

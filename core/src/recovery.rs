@@ -5,9 +5,10 @@
 //! then is anything acknowledged, and only then are the old segments free. A crash at any point before
 //! leaves the old run in force.
 
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::channel;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::lock::{Mutex, RwLock};
@@ -132,7 +133,7 @@ pub(crate) fn open(
             tasks.push(Box::new(move || ready.into_iter().for_each(|ready| guard(|| ready.run()))));
         }))
     };
-    let jobs = crossbeam_channel::unbounded();
+    let jobs = channel::unbounded();
     let table = Table::new(
         Beginning { cache_bytes: options.cache_bytes, hasher: surroundings.hasher.clone(), cleared: meta.cleared },
         Arc::clone(&counters),

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::lock::Mutex;
 
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
 use crate::replay::Dropped;
+use crate::sync::{LazyLock, force};
 use crate::table::ShardHasher;
 use crate::threads;
 
@@ -58,7 +59,7 @@ pub(crate) fn open_in(
 ) -> Result<(Registration, Vec<Dropped>)> {
     options.check()?;
     let path = prepare_directory(surroundings.storage.as_ref(), &options.path)?;
-    let slot = Arc::clone(SLOTS.lock().entry(path.clone()).or_default());
+    let slot = Arc::clone(force(&SLOTS).lock().entry(path.clone()).or_default());
     let mut place = slot.lock();
     // After a fork the parent's engine is still in the table, without its threads.
     if let Some(engine) = place.engine.as_ref().filter(|engine| !engine.is_forked()) {
@@ -113,7 +114,7 @@ impl Registration {
 /// Removes a slot that nobody uses, so that opening many paths one after another keeps nothing. One that is
 /// locked is being opened, perhaps for long: whoever does that forgets it, and no other opening waits for it.
 fn forget(path: &PathBuf, slot: &Arc<Mutex<Slot>>) {
-    let mut slots = SLOTS.lock();
+    let mut slots = force(&SLOTS).lock();
     let unused = slot.try_lock().is_some_and(|place| place.engine.is_none()) && Arc::strong_count(slot) <= 2;
     if unused && slots.get(path).is_some_and(|other| Arc::ptr_eq(other, slot)) {
         slots.remove(path);
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_being_opened_is_neither_waited_for_nor_forgotten() {
         let path = PathBuf::from("a path of this test");
-        let slot = Arc::clone(SLOTS.lock().entry(path.clone()).or_default());
+        let slot = Arc::clone(force(&SLOTS).lock().entry(path.clone()).or_default());
         let opening = slot.lock();
         let (sender, forgotten) = crossbeam_channel::bounded(1);
         let (for_thread, path_for_thread) = (Arc::clone(&slot), path.clone());
@@ -139,8 +140,8 @@ mod tests {
         let waited = forgotten.recv_timeout(std::time::Duration::from_secs(20)).is_err();
         drop(opening);
         assert!(!waited, "it waited for the opening, and all others for it");
-        assert!(SLOTS.lock().contains_key(&path));
+        assert!(force(&SLOTS).lock().contains_key(&path));
         forget(&path, &slot);
-        assert!(!SLOTS.lock().contains_key(&path));
+        assert!(!force(&SLOTS).lock().contains_key(&path));
     }
 }

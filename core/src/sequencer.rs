@@ -6,10 +6,10 @@
 //! The queue is a vector that the committer swaps out whole: a channel would add a second
 //! synchronisation to the one that numbering needs anyway.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::lock::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::{Created, Operation};
 use crate::numbers::to_u64;

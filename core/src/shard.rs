@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::Sender;
+use crate::sync::HashState as FastHasher;
+use crate::sync::channel::Sender;
 
 use crate::base::Verified;
 use crate::entry::{Charge, Content, Dirty, Entry};
@@ -19,8 +20,6 @@ use crate::session::{Session, SessionId};
 use crate::stats::Counters;
 use crate::table::WriteContext;
 use crate::time::Timestamp;
-
-type FastHasher = foldhash::fast::RandomState;
 
 /// Somebody who waits for a lookup.
 pub(crate) enum Waiter {

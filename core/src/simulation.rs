@@ -29,7 +29,16 @@ pub use crate::storage::{Kind, Storage, StorageFile, StorageLock};
 /// # Errors
 /// As [`Store::open`].
 pub fn open(options: Options, storage: Arc<dyn Storage>, clock: Arc<dyn Clock>) -> Result<Store> {
-    Store::open_in(&Surroundings { storage, clock, hasher: ShardHasher::random() }, options)
+    // Where a checker decides who goes on, nothing else may be random.
+    let hasher = if cfg!(feature = "controlled") { ShardHasher::fixed() } else { ShardHasher::random() };
+    Store::open_in(&Surroundings { storage, clock, hasher }, options)
+}
+
+/// Lets `span` pass for the store's threads that wait for no longer than some time, which they do not by
+/// themselves where a checker runs them.
+#[cfg(feature = "controlled")]
+pub fn elapse(span: std::time::Duration) {
+    crate::sync::elapse(span);
 }
 
 /// An open store whose steps are called one by one.

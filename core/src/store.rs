@@ -6,7 +6,6 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::engine::Engine;
@@ -24,6 +23,8 @@ use crate::scan::{self, Page};
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{LookupJob, Waiter};
 use crate::stats::Stats;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::channel;
 use crate::table::Touched;
 use crate::time::Timestamp;
 
@@ -180,7 +181,7 @@ impl Store {
         let (engine, now) = self.readable_engine()?;
         let mut receiver = None;
         let answer = engine.table.get(id, now, || {
-            let (sender, answers) = crossbeam_channel::bounded(1);
+            let (sender, answers) = channel::bounded(1);
             receiver = Some(answers);
             Waiter::Blocked(sender)
         })?;

@@ -5,13 +5,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::Builder;
 use std::time::Duration;
 
 use crate::committer;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::maintenance;
+use crate::sync::thread::Builder;
 
 /// How many threads look up what is not in memory.
 pub(crate) const READERS: usize = 2;
@@ -93,7 +93,7 @@ fn run_maintenance(engine: &Engine) {
 }
 
 /// Has this thread run behind the application's and the committer's where there are too few cores for all.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(feature = "controlled")))]
 fn lower_priority() {
     const NICE: i32 = 10;
     // On Linux a thread has a priority of its own, set by its id.
@@ -102,8 +102,8 @@ fn lower_priority() {
     }
 }
 
-/// Elsewhere the priority belongs to the process.
-#[cfg(not(target_os = "linux"))]
+/// Elsewhere the priority belongs to the process; and a checker runs all threads on one.
+#[cfg(any(not(target_os = "linux"), feature = "controlled"))]
 const fn lower_priority() {}
 
 fn run_reader(engine: &Engine) {

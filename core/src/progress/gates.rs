@@ -4,7 +4,8 @@
 //! committer, far less than waking each. It promises nothing: whoever comes through looks whether there is an
 //! answer.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{wait, wake_all};
 
 /// Which operations are in which batch, and how many threads wait for it; kept under the lock of progress.
 #[derive(Debug, Default)]
@@ -101,13 +102,13 @@ impl Gates {
     pub(super) fn open(&self, openings: &Openings) {
         for (gate, waiting) in self.0.iter().zip(openings.0) {
             if waiting > 0 {
-                atomic_wait::wake_all(gate);
+                wake_all(gate);
             }
         }
     }
 
     /// Blocks until the gate has opened, or for less.
     pub(super) fn wait(&self, place: Place) {
-        atomic_wait::wait(&self.0[place.gate], place.value);
+        wait(&self.0[place.gate], place.value);
     }
 }

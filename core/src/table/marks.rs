@@ -1,6 +1,6 @@
 //! Marks of lookups: who waits for what the base has, and what the readers are told to look up.
 
-use std::sync::atomic::Ordering;
+use crate::sync::atomic::Ordering;
 
 use super::Table;
 use crate::error::Error;
