@@ -203,3 +203,18 @@ deny:
 clean:
 	$(CARGO) clean
 	rm -rf node/sessile.node node/node_modules benches/node/node_modules examples/express/node_modules examples/c/sessions
+
+.PHONY: test-controlled concurrency-full soak
+
+# The store's threads in orders that a checker chooses: some, and many.
+CONTROLLED_DEPTH ?= 30
+test-controlled:
+	$(CARGO) test --locked --quiet -p sessile-tests --features controlled --test controlled_threads
+
+concurrency-full:
+	SESSILE_TEST_DEPTH=$(CONTROLLED_DEPTH) $(CARGO) test --locked -p sessile-tests --features controlled --test controlled_threads -- --nocapture
+	SESSILE_TEST_DEPTH=$(CONTROLLED_DEPTH) $(CARGO) test --locked -p sessile-tests --test real_linearizable -- --nocapture
+
+# Random histories against the model for SOAK_MINUTES on SOAK_THREADS; SOAK_SEED replays one.
+soak:
+	$(CARGO) run --locked --quiet -p sessile-tests --bin soak

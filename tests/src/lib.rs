@@ -4,6 +4,8 @@
 mod bytes;
 pub mod clock;
 mod content;
+#[cfg(feature = "controlled")]
+pub mod controlled;
 mod directory;
 pub mod disk;
 mod event;

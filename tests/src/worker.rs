@@ -93,18 +93,40 @@ impl Worker {
         }
     }
 
-    /// Sets some of the sessions, and does not wait.
+    /// Sets some of the sessions, the first one among them, and does not wait.
     ///
     /// # Panics
     /// Where the store does not take them.
     pub fn fill(&mut self) {
         for number in 0..self.calls.ids {
-            if self.random.bool() {
+            if number == 0 || self.random.bool() {
                 let content = self.unique();
                 let (payload, expires_at) = (self.payload(content), Timestamp::from_millis(FAR_MILLIS));
                 drop(self.store.set(&id(number), payload, Some(expires_at)).expect("a set"));
             }
         }
+    }
+
+    /// Reads the session of this number.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub fn read_this(&mut self, number: usize) {
+        assert!(self.read(number), "the store is closed");
+    }
+
+    /// Stores or removes the session of this number, and has that in the base before it returns.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub fn change_in_base(&mut self, number: usize) {
+        let taken = if self.random.bool() {
+            self.write(Act::Destroy(number), |store| store.destroy(&id(number)))
+        } else {
+            self.set(number)
+        };
+        assert!(taken, "the store is closed");
+        self.store.flush().expect("a flush");
     }
 
     /// A number that no other call has.
