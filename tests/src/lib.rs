@@ -19,6 +19,7 @@ pub mod model;
 mod moment;
 pub mod mutant;
 pub mod proof;
+pub mod random;
 pub mod seed;
 mod state;
 mod storage;

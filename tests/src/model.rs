@@ -122,6 +122,11 @@ impl Model {
         Self { durability, recorded: Vec::new(), settled: Vec::new() }
     }
 
+    /// From now on calls are acknowledged like this, by a store that was opened anew.
+    pub const fn promise(&mut self, durability: Durability) {
+        self.durability = durability;
+    }
+
     /// Notes a call after `event` events of the disk, and the number of the store's last operation with it.
     /// Returns its place, for [`Model::acknowledge`].
     ///

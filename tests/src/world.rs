@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sessile::simulation::{Clock, Simulation, Storage};
-use sessile::{Commit, Durability, Error, Options, SessionId, Store, Timestamp};
+use sessile::{Commit, Dropped, Durability, Error, Options, SessionId, Store, Timestamp};
 
 use crate::clock::HandClock;
 use crate::disk::{Loss, Moment, SimulatedDisk};
@@ -134,7 +134,8 @@ impl World {
         self.simulation().store().clone()
     }
 
-    /// The store is opened with these options from now on. The model goes by the durability, which has to stay.
+    /// The store is opened with these options from now on. The model goes by the durability: where that changes, it is
+    /// to be told by [`Model::promise`].
     pub fn reopen_with(&mut self, options: Options) {
         self.options = options;
     }
@@ -165,6 +166,10 @@ impl World {
     /// # Errors
     /// As opening.
     pub fn open_unchecked(&mut self) -> Result<(), Error> {
+        self.open_as(false).map(drop)
+    }
+
+    fn open_as(&mut self, salvage: bool) -> Result<Vec<Dropped>, Error> {
         let storage: Arc<dyn Storage> = match &self.faulty {
             Some(faulty) => Arc::new(faulty.clone()),
             None => Arc::new(self.disk.clone()),
@@ -172,9 +177,10 @@ impl World {
         // An acknowledgement counts from the moment it could be seen, even in the middle of a step.
         let promises = Arc::clone(&self.promises);
         self.disk.watch(move |events| promises.lock().look(events));
-        let simulation = Simulation::open(self.options.clone(), storage, Arc::clone(&self.clock) as _)?;
+        let clock = Arc::clone(&self.clock) as _;
+        let (simulation, dropped) = Simulation::open_with(self.options.clone(), storage, clock, salvage)?;
         self.simulation = Some(Arc::new(simulation));
-        Ok(())
+        Ok(dropped)
     }
 
     /// Closes the store as its last user does, but for the checkpoint.
@@ -186,6 +192,27 @@ impl World {
         self.poll();
         assert_eq!(self.waiting(), 0, "the store was closed, and operations were never answered");
         self.simulation = None;
+    }
+
+    /// As [`World::open_unchecked`], as a salvage. Returns what that lists as dropped.
+    ///
+    /// # Errors
+    /// As opening.
+    pub fn open_salvage_unchecked(&mut self) -> Result<Vec<Dropped>, Error> {
+        self.open_as(true)
+    }
+
+    /// Sets the wall clock while the store is not open.
+    pub fn jump_closed(&mut self, by_millis: i64) {
+        self.clock.jump(by_millis);
+        self.pass(0);
+    }
+
+    /// Sets the wall clock ahead, and has the store notice.
+    pub fn jump_ahead(&mut self, by_millis: u64) {
+        self.clock.jump(by_millis.cast_signed());
+        self.pass(0);
+        self.settle();
     }
 
     /// Ends the process without a word.
@@ -247,6 +274,17 @@ impl World {
     pub fn try_set(&mut self, name: &str, len: usize, ttl_millis: u64) -> Result<(), Error> {
         let (payload, expires_at) = (self.payload(len), self.in_millis(ttl_millis));
         let commit = self.simulation().store().set(&id(name), payload.clone(), Some(expires_at))?;
+        self.called(Call::Set { id: name.to_owned(), payload, expires_at }, commit);
+        Ok(())
+    }
+
+    /// As [`World::try_set`], for the store's ttl, which this is.
+    ///
+    /// # Errors
+    /// As [`sessile::Store::set`].
+    pub fn try_set_for_ttl(&mut self, name: &str, len: usize, ttl_millis: u64) -> Result<(), Error> {
+        let (payload, expires_at) = (self.payload(len), self.in_millis(ttl_millis));
+        let commit = self.simulation().store().set(&id(name), payload.clone(), None)?;
         self.called(Call::Set { id: name.to_owned(), payload, expires_at }, commit);
         Ok(())
     }
@@ -434,7 +472,14 @@ impl World {
     /// # Errors
     /// A sentence that says what is wrong.
     pub fn read_all(&self) -> Result<Sessions, String> {
-        let store = self.simulation().store();
+        self.read_all_of(self.simulation().store())
+    }
+
+    /// As [`World::read_all`], of another store that has to hold the same.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn read_all_of(&self, store: &Store) -> Result<Sessions, String> {
         let mut found = Sessions::new();
         for name in self.model.ids() {
             if let Some(session) = store.get(&id(&name)).map_err(|error| format!("reading {name} failed: {error}"))? {
@@ -445,7 +490,7 @@ impl World {
         if len != found.len() as u64 {
             return Err(format!("len is {len}, and {} sessions can be read", found.len()));
         }
-        let scanned = self.scan()?;
+        let scanned = scan(store)?;
         match difference(&found, &scanned) {
             None => Ok(found),
             Some(difference) => Err(format!("a scan does not show what reads do: {difference}")),
@@ -457,22 +502,7 @@ impl World {
     /// # Errors
     /// A sentence that says what is wrong.
     pub fn scan(&self) -> Result<Sessions, String> {
-        let mut scanned = Sessions::new();
-        let mut after = None;
-        loop {
-            let page = self.simulation().store().scan(after.as_ref(), 3);
-            let page = page.map_err(|error| format!("scanning failed: {error}"))?;
-            for (id, session) in page.sessions {
-                let name = String::from_utf8_lossy(id.as_bytes()).into_owned();
-                if scanned.insert(name.clone(), Expected::from(&session)).is_some() {
-                    return Err(format!("a scan shows {name} twice"));
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(scanned);
-            }
-        }
+        scan(self.simulation().store())
     }
 
     /// Checks that the store shows exactly what the model says.
@@ -508,5 +538,24 @@ impl World {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+}
+
+fn scan(store: &Store) -> Result<Sessions, String> {
+    let mut scanned = Sessions::new();
+    let mut after = None;
+    loop {
+        let page = store.scan(after.as_ref(), 3);
+        let page = page.map_err(|error| format!("scanning failed: {error}"))?;
+        for (id, session) in page.sessions {
+            let name = String::from_utf8_lossy(id.as_bytes()).into_owned();
+            if scanned.insert(name.clone(), Expected::from(&session)).is_some() {
+                return Err(format!("a scan shows {name} twice"));
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(scanned);
+        }
     }
 }
