@@ -2,7 +2,9 @@
 //!
 //! Each operation takes effect at one instant between its call and its return, `clear` for all sessions at that
 //! same instant; a read sees exactly what the operations before it in that order led to. What a crash leaves is
-//! what a first part of such an order leads to, and every write that had been acknowledged is in that part.
+//! what a first part of such an order leads to, and every write that had been acknowledged is in that part. So is an
+//! acknowledged touch that moved expiry earlier; one that moved it later may be lost by itself, and one that found
+//! nothing stands anywhere behind what had removed the session, which a crash may take.
 //!
 //! The search goes from the empty order on, and takes next any operation that none of the others had returned
 //! before. Sets of operations that led to the same sessions are looked at once, so that it takes long only where
@@ -131,8 +133,9 @@ impl History {
         let mut operations = self.operations.lock().clone();
         operations.retain(|operation| !operation.refused && (operation.returned != NEVER || !operation.is_read()));
         // What has not returned may have happened at any time, or never; reads tell.
-        let required = operations.iter().map(|operation| operation.returned != NEVER).collect();
-        search(&operations, required, state, None)
+        let duty = |operation: &Operation| if operation.returned == NEVER { Duty::None } else { Duty::Whole };
+        let duties = operations.iter().map(duty).collect();
+        search(&operations, duties, state, None)
     }
 
     /// Explains `found` as what was there after a crash at `moment`, from `state` on.
@@ -142,15 +145,31 @@ impl History {
     pub fn explain_crash(&self, state: &State, moment: u64, found: &State) -> Result<(), String> {
         let mut operations = self.operations.lock().clone();
         operations.retain(|operation| !operation.refused && !operation.is_read() && operation.called <= moment);
-        // A touch of a session that has to be looked up gets its place in the log after its call; and one that
-        // found nothing is acknowledged for nothing: what had removed the session may be lost.
-        for touch in operations.iter_mut().filter(|operation| operation.is_touch()) {
-            touch.returned = NEVER;
+        for operation in &mut operations {
+            operation.acknowledged = if operation.acknowledged <= moment { operation.acknowledged } else { NEVER };
+            // One of a session that has to be looked up gets its place in the log after its call.
+            if operation.is_touch() {
+                operation.returned = operation.acknowledged;
+            }
         }
-        let required = |operation: &Operation| operation.acknowledged <= moment && !operation.is_touch();
-        let required = operations.iter().map(required).collect();
-        search(&operations, required, state, Some(found))
+        let duty = |operation: &Operation| match operation.acknowledged {
+            NEVER => Duty::None,
+            _ if operation.is_touch() => Duty::UnlessItMayBeLost,
+            _ => Duty::Whole,
+        };
+        let duties = operations.iter().map(duty).collect();
+        search(&operations, duties, state, Some(found))
     }
+}
+
+/// Whether an operation has to be in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    None,
+    /// Before the crash, where there is one.
+    Whole,
+    /// Before the crash, but for a touch that finds nothing, or moves expiry later.
+    UnlessItMayBeLost,
 }
 
 impl Operation {
@@ -161,6 +180,14 @@ impl Operation {
     fn is_touch(&self) -> bool {
         matches!(self.act, Act::Touch(..))
     }
+
+    /// Whether nobody was promised that it survives, acknowledged or not, where `state` is what it finds.
+    fn may_be_lost(&self, state: &State) -> bool {
+        match self.act {
+            Act::Touch(id, until) => state[id].is_none_or(|(_, before)| until.is_some_and(|until| until >= before)),
+            _ => false,
+        }
+    }
 }
 
 /// A set of operations that were put in order, and what they led to. All operations before `first` are in the
@@ -170,6 +197,8 @@ struct Node {
     first: usize,
     others: Vec<usize>,
     state: State,
+    /// The crash has been: what comes now is lost.
+    crashed: bool,
 }
 
 impl Node {
@@ -183,7 +212,7 @@ impl Node {
 
     /// The set with one more operation.
     fn with(&self, place: usize, state: State) -> Self {
-        let mut next = Self { first: self.first, others: self.others.clone(), state };
+        let mut next = Self { first: self.first, others: self.others.clone(), state, crashed: self.crashed };
         let position = next.others.partition_point(|other| *other < place);
         next.others.insert(position, place);
         let whole = next.others.iter().enumerate().take_while(|(count, other)| **other == next.first + count).count();
@@ -209,39 +238,53 @@ impl Node {
     }
 }
 
-/// Looks for an order of `operations`, which are sorted by their calls, in which all of the required ones are, and
-/// that leads to `end` if that is given.
-fn search(operations: &[Operation], required: Vec<bool>, start: &State, end: Option<&State>) -> Result<(), String> {
-    let last_required = required.iter().rposition(|required| *required).map_or(0, |place| place + 1);
-    let is_whole = |node: &Node| {
-        (node.first..last_required).all(|place| !required[place] || node.has(place))
-            && end.is_none_or(|end| *end == node.state)
+/// Looks for an order of `operations`, which are sorted by their calls, that does all duties, and in which a crash at
+/// some place leaves `end` if that is given.
+fn search(operations: &[Operation], duties: Vec<Duty>, start: &State, end: Option<&State>) -> Result<(), String> {
+    let last_duty = duties.iter().rposition(|duty| *duty != Duty::None).map_or(0, |place| place + 1);
+    let has_all = |node: &Node, is_asked: fn(Duty) -> bool| {
+        (node.first..last_duty).all(|place| !is_asked(duties[place]) || node.has(place))
     };
+    let first = Node { first: 0, others: Vec::new(), state: start.clone(), crashed: false };
     let mut seen = HashSet::new();
-    let mut left = vec![Node { first: 0, others: Vec::new(), state: start.clone() }];
-    let mut furthest: Option<Node> = None;
+    let mut furthest = first.clone();
+    let mut left = vec![first];
     while let Some(node) = left.pop() {
-        if is_whole(&node) {
+        if (end.is_none() || node.crashed) && has_all(&node, |duty| duty != Duty::None) {
             return Ok(());
         }
-        if furthest.as_ref().is_none_or(|furthest| furthest.len() < node.len()) {
-            furthest = Some(node.clone());
+        if furthest.len() < node.len() && !node.crashed {
+            furthest = node.clone();
         }
+        let mut add = |next: Node| {
+            if seen.insert(next.clone()) {
+                left.push(next);
+            }
+        };
         for place in node.next(operations).into_iter().rev() {
-            let mut state = node.state.clone();
-            if operations[place].act.apply(&mut state) {
-                let next = node.with(place, state);
-                if seen.insert(next.clone()) {
-                    left.push(next);
-                }
+            let (operation, mut state) = (&operations[place], node.state.clone());
+            let may_be_lost = operation.may_be_lost(&node.state);
+            if may_be_lost && !node.crashed {
+                // By itself, with others behind it there.
+                add(node.with(place, node.state.clone()));
+            }
+            let is_allowed = match duties[place] {
+                Duty::None => true,
+                Duty::Whole => !node.crashed,
+                Duty::UnlessItMayBeLost => !node.crashed || may_be_lost,
+            };
+            if is_allowed && operation.act.apply(&mut state) {
+                add(node.with(place, state));
                 // A read that sees what is there may as well come now.
-                if operations[place].is_read() {
+                if operation.is_read() {
                     break;
                 }
             }
         }
+        if !node.crashed && end.is_some_and(|end| *end == node.state) && has_all(&node, |duty| duty == Duty::Whole) {
+            add(Node { crashed: true, ..node.clone() });
+        }
     }
-    let furthest = furthest.unwrap_or(Node { first: 0, others: Vec::new(), state: start.clone() });
     Err(describe(operations, &furthest, end))
 }
 
@@ -335,6 +378,42 @@ mod tests {
         assert!(crash(moment, [None, None]).is_err(), "what was acknowledged is lost");
         assert!(crash(moment, [TWO, None]).is_err(), "what was called before it is lost");
         assert!(crash(between, [ONE, ONE]).is_err(), "what was called after the crash is there");
+    }
+
+    #[test]
+    fn an_acknowledged_touch_survives_where_it_moved_expiry_earlier_and_may_be_lost_where_it_moved_it_later() {
+        for (until, may_be_lost) in [(None, false), (Some(8), false), (Some(9), true), (Some(10), true)] {
+            let history = History::default();
+            done(&history, 0, Act::Touch(0, until));
+            done(&history, 0, Act::Set(1, TWO));
+            let crash = |found: [Seen; 2]| history.explain_crash(&vec![ONE, None], history.now(), &found.to_vec());
+            assert!(crash([until.map(|until| (1, until)), TWO]).is_ok(), "{until:?} survives");
+            assert_eq!(crash([ONE, TWO]).is_ok(), may_be_lost, "{until:?} is lost");
+        }
+    }
+
+    #[test]
+    fn a_touch_that_found_nothing_may_have_followed_what_is_lost() {
+        let history = History::default();
+        let destroy = history.call(0, Act::Destroy(0));
+        history.returned(destroy);
+        done(&history, 1, Act::Touch(0, None));
+        let crash = |found| history.explain_crash(&vec![ONE], history.now(), &vec![found]);
+        assert!(crash(ONE).is_ok() && crash(None).is_ok());
+        history.acknowledged(destroy);
+        assert!(crash(ONE).is_err(), "the destroy was acknowledged");
+    }
+
+    #[test]
+    fn a_touch_moves_expiry_earlier_than_what_it_was_when_it_was_called() {
+        let history = History::default();
+        let set = history.call(0, Act::Set(0, Some((2, 20))));
+        history.returned(set);
+        done(&history, 0, Act::Touch(0, Some(15)));
+        let crash = |found| history.explain_crash(&vec![ONE], history.now(), &vec![found]);
+        assert!(crash(Some((2, 15))).is_ok());
+        assert!(crash(Some((2, 20))).is_err(), "the touch is lost");
+        assert!(crash(ONE).is_err(), "the touch is lost, and the set it was of");
     }
 
     #[test]

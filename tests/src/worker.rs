@@ -178,15 +178,7 @@ impl Worker {
 
     fn touch(&mut self, number: usize, until: Option<u64>) -> bool {
         let expires_at = Timestamp::from_millis(until.unwrap_or(PAST_MILLIS));
-        let place = self.history.call(self.thread, Act::Touch(number, until));
-        match self.store.touch(&id(number), expires_at) {
-            Ok(commit) => {
-                self.history.returned(place);
-                // One that moves expiry later is acknowledged before it is durable.
-                if until.is_none() { self.follow(place, commit) } else { commit.wait().is_ok() }
-            }
-            Err(error) => self.refused(place, &error),
-        }
+        self.write(Act::Touch(number, until), |store| store.touch(&id(number), expires_at))
     }
 
     fn write(&mut self, act: Act, call: impl FnOnce(&Store) -> Result<Commit, Error>) -> bool {
