@@ -4,6 +4,8 @@
 //! places, too; the base's are not, since redb has locks of its own, which the checker does not see. A schedule
 //! follows from its seed. A thread that waits for ever is found as a deadlock of all.
 
+mod stalling;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use shuttle::rand::{Rng as _, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
 
+use self::stalling::{StallingScheduler, count_places};
 use crate::clock::HandClock;
 use crate::disk::{Loss, Moment, SimulatedDisk};
 use crate::linearizable::{History, State};
@@ -50,6 +53,46 @@ pub fn explore(claim: &str, schedules: usize, history: impl Fn() + Send + Sync +
             0 | 1 => run(RandomScheduler::new_from_seed(seed, SCHEDULES_PER_SEED), history.clone()),
             2 => run(PctScheduler::new_from_seed(seed, 2, SCHEDULES_PER_SEED), history.clone()),
             _ => run(PctScheduler::new_from_seed(seed, 4, SCHEDULES_PER_SEED), history.clone()),
+        }
+    }
+}
+
+/// Runs histories that follow from this many seeds, times the depth: each once as it comes, once with each thread
+/// held up at each of its places until nobody else can go on, and this many times with two threads; but only threads
+/// that `who` names.
+///
+/// # Panics
+/// Where one fails, with its seed.
+pub fn explore_stalls(
+    claim: &str,
+    histories: u64,
+    who: fn(Option<&str>) -> bool,
+    pairs: usize,
+    history: impl Fn() + Send + Sync + Clone + 'static,
+) {
+    let first = seed(claim);
+    let tried = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tried);
+    let history = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        history();
+    };
+    for seed in (0..histories * depth()).map(|number| first.wrapping_add(number)) {
+        let stalls = Arc::default();
+        let _named = Named { claim, seed, tried: &tried };
+        let _held_up = HeldUp(&stalls);
+        run(StallingScheduler::new(seed, who, pairs, Arc::clone(&stalls)), history.clone());
+    }
+    println!("{claim}: {} schedules", tried.load(Ordering::Relaxed));
+}
+
+/// Says where threads stood still.
+struct HeldUp<'a>(&'a Arc<parking_lot::Mutex<Vec<(usize, usize)>>>);
+
+impl Drop for HeldUp<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("held up, each a thread and the number of its place: {:?}", *self.0.lock());
         }
     }
 }
@@ -110,10 +153,16 @@ impl Scene {
     /// A store that is acknowledged to like this. Some of its sessions are in the base only when it is opened.
     #[must_use]
     pub fn new(durability: Durability) -> Self {
-        let disk = SimulatedDisk::default();
         // What is clean is given up at once, so that it has to be looked up again; or never, so that what a lookup
         // brings stays.
-        let options = small_options(durability).cache_bytes(if random().bool() { 0 } else { 1 << 20 });
+        Self::with_cache(durability, if random().bool() { 0 } else { 1 << 20 })
+    }
+
+    /// As [`Scene::new`], with so much memory for what is clean.
+    #[must_use]
+    pub fn with_cache(durability: Durability, cache_bytes: u64) -> Self {
+        let disk = SimulatedDisk::default();
+        let options = small_options(durability).cache_bytes(cache_bytes);
         let calls = Calls { ids: 2, payload_bytes_max: 40, clears: true };
         let history = Arc::new(History::default());
         let simulation = Simulation::open(options.clone(), Arc::new(disk.clone()), Arc::new(HandClock::default()));
@@ -126,6 +175,7 @@ impl Scene {
         simulation.shut_down();
         drop(simulation);
         let store = Self::open(&disk, &options);
+        count_places(true);
         Self { disk, options, history, state, calls, store, crashes: Arc::default() }
     }
 
@@ -177,6 +227,7 @@ impl Scene {
     /// # Panics
     /// Where nothing explains it.
     pub fn check(&self) {
+        count_places(false);
         let end = read_all(&self.store, self.calls.ids);
         for (id, seen) in end.into_iter().enumerate() {
             let place = self.history.call(8, crate::linearizable::Act::Get(id, None));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sessile::{Commit, Durability, Error, Store, Timestamp};
-use sessile_tests::controlled::{Scene, config, explore, random};
+use sessile_tests::controlled::{Scene, config, explore, explore_stalls, random};
 use sessile_tests::worker::{FAR_MILLIS, id};
 use shuttle::sync::mpsc::channel;
 use shuttle::thread::spawn;
@@ -67,20 +67,32 @@ fn three_callers_that_wait_for_nothing_see_one_order() {
     explore("three_callers_that_wait_for_nothing_see_one_order", 60, || threads_agree(Durability::Async, 3, 5));
 }
 
-/// A session that only the base has is looked up while it is changed, also there. As short as can be: what a lookup
-/// found is out of date only where all that happens between two of its steps.
+/// A session that only the base has is looked up while it is changed, also there, and looked up again.
+fn change_and_look_up(scene: &Scene) {
+    let (mut writer, mut reader) = (scene.caller(0), scene.caller(1));
+    let writing = move || {
+        writer.change_in_base(0);
+        writer.read_this(0);
+    };
+    let threads = [spawn(writing), spawn(move || reader.read_this(0))];
+    for thread in threads {
+        thread.join().expect("a thread");
+    }
+    scene.check();
+    scene.store.close().expect("a close");
+    scene.check_end();
+}
+
 #[test]
 fn a_lookup_undoes_no_write() {
-    explore("a_lookup_undoes_no_write", 300, || {
-        let scene = Scene::new(Durability::Fsync);
-        let (mut writer, mut reader) = (scene.caller(0), scene.caller(1));
-        let threads = [spawn(move || writer.change_in_base(0)), spawn(move || reader.read_this(0))];
-        for thread in threads {
-            thread.join().expect("a thread");
-        }
-        scene.check();
-        scene.store.close().expect("a close");
-        scene.check_end();
+    explore("a_lookup_undoes_no_write", 100, || change_and_look_up(&Scene::new(Durability::Fsync)));
+}
+
+#[test]
+fn a_lookup_undoes_no_write_whoever_is_held_up() {
+    let is_reader = |name: Option<&str>| name == Some("sessile-read");
+    explore_stalls("a_lookup_undoes_no_write_whoever_is_held_up", 4, is_reader, 40, || {
+        change_and_look_up(&Scene::with_cache(Durability::Fsync, 0));
     });
 }
 
@@ -159,26 +171,40 @@ fn a_call_that_a_close_overtakes_is_refused_or_performed() {
 /// The shortest history of that kind, of a session that has to be looked up: it takes one certain order to pass the
 /// question whether the store is open and do nothing more until nobody is left to answer.
 #[test]
-fn one_call_that_a_close_overtakes_is_answered() {
-    explore("one_call_that_a_close_overtakes_is_answered", 300, || {
-        let scene = Scene::new(Durability::Fsync);
-        let store = scene.store.clone();
-        let caller = spawn(move || {
-            let answer = if random().bool() {
-                let later = Timestamp::from_millis(FAR_MILLIS + 1);
-                store.touch(&id(0), later).and_then(Commit::wait)
-            } else {
+fn one_call_that_a_close_overtakes_is_answered_whoever_is_held_up() {
+    let claim = "one_call_that_a_close_overtakes_is_answered_whoever_is_held_up";
+    // Callers have no name.
+    explore_stalls(
+        claim,
+        4,
+        |name| name.is_none(),
+        0,
+        || {
+            let scene = Scene::new(Durability::Fsync);
+            let store = scene.store.clone();
+            let caller = spawn(move || {
                 let (sender, answers) = channel();
                 let at_once = store.get_async(&id(0), move |answer| sender.send(answer).expect("a caller that waits"));
-                at_once.unwrap_or_else(|| answers.recv().expect("an answer")).map(drop)
-            };
-            if let Err(error) = answer {
-                assert!(matches!(error, Error::Closed { .. }), "{error}");
-            }
-        });
-        scene.store.close().expect("a close");
-        caller.join().expect("a thread");
-    });
+                let read = at_once.unwrap_or_else(|| answers.recv().expect("an answer")).map(drop);
+                let later = Timestamp::from_millis(FAR_MILLIS + 1);
+                for answer in [read, store.touch(&id(0), later).and_then(Commit::wait)] {
+                    if let Err(error) = answer {
+                        assert!(matches!(error, Error::Closed { .. }), "{error}");
+                    }
+                }
+            });
+            scene.store.close().expect("a close");
+            caller.join().expect("a thread");
+        },
+    );
+}
+
+/// Writes and checkpoints, with the power lost in between.
+#[test]
+fn what_is_acknowledged_survives_power_loss_whoever_is_held_up() {
+    let claim = "what_is_acknowledged_survives_power_loss_whoever_is_held_up";
+    let is_behind = |name: Option<&str>| matches!(name, Some("sessile-commit" | "sessile-maintain"));
+    explore_stalls(claim, 1, is_behind, 10, || threads_agree(Durability::Fsync, 2, 2));
 }
 
 #[test]
