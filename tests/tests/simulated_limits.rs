@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sessile::simulation::{Clock, Simulation};
+use sessile::simulation::{self, Clock, Simulation};
 use sessile::{Durability, Error, Options, SessionId, Timestamp};
 use sessile_tests::clock::HandClock;
 use sessile_tests::disk::{Action, SimulatedDisk};
@@ -29,7 +29,8 @@ fn options_out_of_range_are_refused_by_name() {
     ];
     for (name, options) in refused {
         let disk = SimulatedDisk::default();
-        let opened = Simulation::open(options, Arc::new(disk.clone()), Arc::new(HandClock::default()));
+        // As applications open it: a simulation takes them as they are.
+        let opened = simulation::open(options, Arc::new(disk.clone()), Arc::new(HandClock::default()));
         match opened.map(drop) {
             Err(Error::InvalidOption { option, .. }) => assert_eq!(option, name),
             other => panic!("{name}: {other:?}"),
