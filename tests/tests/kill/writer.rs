@@ -197,7 +197,10 @@ impl Writer {
         self.cue.end();
         say(format_args!("backup {pass} is done"));
         if pass > 0 {
-            std::fs::remove_dir_all(place(pass - 1)).unwrap();
+            // Under another name first: a backup of which a kill leaves half would pass for an empty store.
+            let removed = path.with_file_name(".backup-removed");
+            std::fs::rename(place(pass - 1), &removed).unwrap();
+            std::fs::remove_dir_all(removed).unwrap();
         }
     }
 
