@@ -23,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help build build-node build-c install uninstall header demo deny clean
 .PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
-.PHONY: test-c-full test-strace kill-test faults-full crash-full mutants fuzz-quick fuzz fuzz-seeds
+.PHONY: test-c-full test-strace kill-test faults-full crash-full damage-full mutants fuzz-quick fuzz fuzz-seeds
 .PHONY: bench bench-build bench-quick bench-smoke bench-c bench-seam test-bench
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make faults-full a failure of every operation on the disk"
 	@echo "make crash-full every short workload, crashed at every moment: an hour on two cores"
 	@echo "make mutants    defects planted one by one, each to be caught by a test; MUTANT=name tries one"
+	@echo "make damage-full every damage to every part of a small store's files"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -129,6 +130,10 @@ faults-full:
 # Every short workload crashed at every event, on every disk that may be left: an hour on two cores.
 crash-full:
 	$(CARGO) run --locked --profile proof -p sessile-tests --bin crash_full
+
+# Every bit and byte, sector and block of a small store's files, and every place where they can end.
+damage-full:
+	SESSILE_DAMAGE_FULL=1 $(CARGO) test --locked --release -p sessile-tests --test simulated_damage -- --nocapture --test-threads 1
 
 # Plants each defect of tests/mutants in a copy of the sources, and says which test catches it.
 mutants:

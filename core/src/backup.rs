@@ -83,7 +83,8 @@ fn copy(engine: &Engine, partial: &Path) -> Result<()> {
     Ok(())
 }
 
-fn whole(id: SessionId, stored: crate::base::StoredSession) -> Change {
+/// A session as the base has it, as what another base is to have.
+pub(crate) fn whole(id: SessionId, stored: crate::base::StoredSession) -> Change {
     let kind = ChangeKind::Whole {
         payload: stored.payload,
         created_at: stored.created_at,

@@ -2,16 +2,24 @@
 //!
 //! - Every commit is a quick-repair commit, so that opening after a crash takes a millisecond; there are
 //!   few of them, big and sorted.
-//! - Every record read is verified: a damaged one is an error, never another user's session.
+//! - Every block read from the file is verified, and every record read: a damaged one is an error, never another
+//!   user's session, and never "there is none".
 //! - redb latches after an I/O error. The base is then dropped and opened again behind the table; what was
 //!   being committed is committed again by whoever asked.
 
+mod block_file;
 mod commit;
+mod header;
+mod layout;
 mod read;
+mod sums;
+mod survey;
 
 pub(crate) use commit::{Batch, Committed};
 pub(crate) use read::{DueEntry, Part};
+pub(crate) use survey::IndexKey;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::lock::{Mutex, RwLock};
+use block_file::{BlockFile, Damage, Refusal};
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
 
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
@@ -58,12 +67,39 @@ pub(crate) struct Base {
     path: PathBuf,
     cache_bytes: u64,
     database: RwLock<Option<Database>>,
+    /// What the database reads from.
+    file: Mutex<Option<Arc<BlockFile>>>,
+    /// Sessions that were found to be unreadable: each try would make redb unusable for a moment.
+    unreadable: Mutex<BTreeMap<SessionId, Error>>,
     /// redb panicked over damaged pages since it was opened.
     panicked: AtomicBool,
     /// Held while the database is opened or let go of, which two at once must not do. `true`: it stays closed.
     ended: Mutex<bool>,
     /// How often the database was opened.
     opened: AtomicU64,
+}
+
+/// Whether an operation's failure was one after which redb answers nothing until it is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Latch {
+    No,
+    /// It was, and came from a block that reads the same the next time.
+    Damage,
+    /// It was.
+    Now,
+    /// One before it was, perhaps of another thread.
+    Before,
+}
+
+impl Latch {
+    /// How often what failed is tried again. Each time, other threads may have met damage before.
+    const fn retries(self) -> u32 {
+        match self {
+            Self::No | Self::Damage => 0,
+            Self::Now => 1,
+            Self::Before => 16,
+        }
+    }
 }
 
 impl fmt::Debug for Base {
@@ -91,16 +127,35 @@ fn abandon(database: Option<Database>) {
     debug_assert!(unwound.is_err(), "the panic was only meant to unwind");
 }
 
+/// What redb has of the file.
 #[derive(Debug)]
-struct Backend(Arc<dyn StorageFile>);
+pub struct Backend(Arc<BlockFile>);
+
+impl Backend {
+    /// The base's file as redb sees it: for tests that change what is in a base by redb's own means.
+    ///
+    /// # Errors
+    /// `InvalidData` for a file that is damaged or of a newer format, or the disk's own.
+    #[cfg(feature = "simulation")]
+    pub fn open(file: Arc<dyn StorageFile>) -> io::Result<Self> {
+        match BlockFile::open(file) {
+            Ok(file) => Ok(Self(Arc::new(file))),
+            Err(Refusal::Damage(damage)) => Err(damage.into()),
+            Err(Refusal::NewerFormat(format)) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, format!("format {format} is not known")))
+            }
+            Err(Refusal::Io(error)) => Err(error),
+        }
+    }
+}
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        Ok(self.0.len())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_at(offset, out)
+        self.0.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -112,7 +167,7 @@ impl StorageBackend for Backend {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, data)
+        self.0.write(offset, data)
     }
 }
 
@@ -122,20 +177,37 @@ impl Base {
     /// # Errors
     /// [`Error::Io`], [`Error::DiskFull`]
     pub(crate) fn create(storage: &Arc<dyn Storage>, directory: &Path, cache_bytes: u64, meta: &Meta) -> Result<Self> {
-        let (path, new_path) = (directory.join(BASE_FILE), directory.join(NEW_BASE_FILE));
-        let failed = |error| Error::io("create", &path, error);
+        Self::begin(storage, directory, cache_bytes, meta)?.install(directory)
+    }
+
+    /// Creates an empty base under a name that no open looks for, to be filled and then installed.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::DiskFull`]
+    pub(crate) fn begin(storage: &Arc<dyn Storage>, directory: &Path, cache_bytes: u64, meta: &Meta) -> Result<Self> {
+        let new_path = directory.join(NEW_BASE_FILE);
+        let failed = |error| Error::io("create", directory.join(BASE_FILE), error);
         if storage.kind(&new_path).map_err(failed)?.is_some() {
             storage.remove_file(&new_path).map_err(failed)?;
         }
         let file = storage.create(&new_path).map_err(failed)?;
-        let base = Self::new(storage, new_path.clone(), cache_bytes);
+        let base = Self::new(storage, new_path, cache_bytes);
         base.attach(file)?;
-        let batch = Batch { meta: Some(*meta), ..Batch::default() };
-        base.commit(&batch)?;
-        base.close();
-        storage.rename(&new_path, &path).map_err(failed)?;
-        storage.sync_dir(directory).map_err(failed)?;
-        let base = Self::new(storage, path, cache_bytes);
+        base.commit(&Batch { meta: Some(*meta), ..Batch::default() })?;
+        Ok(base)
+    }
+
+    /// Gives a base that is complete its name, durably, and opens it there.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub(crate) fn install(self, directory: &Path) -> Result<Self> {
+        self.close();
+        let path = directory.join(BASE_FILE);
+        let failed = |error| Error::io("create", &path, error);
+        self.storage.rename(&self.path, &path).map_err(failed)?;
+        self.storage.sync_dir(directory).map_err(failed)?;
+        let base = Self::new(&self.storage, path.clone(), self.cache_bytes);
         base.reopen()?;
         Ok(base)
     }
@@ -147,11 +219,17 @@ impl Base {
     pub(crate) fn open(storage: &Arc<dyn Storage>, directory: &Path, cache_bytes: u64) -> Result<(Self, Meta)> {
         let base = Self::new(storage, directory.join(BASE_FILE), cache_bytes);
         base.reopen()?;
-        let meta = base.meta()?;
-        if meta.format > FORMAT {
-            return Err(Error::UnsupportedFormat { file: base.path.clone(), found: meta.format, supported: FORMAT });
-        }
+        let meta = base.known_meta()?;
         Ok((base, meta))
+    }
+
+    /// The meta record, of a format that this version reads.
+    fn known_meta(&self) -> Result<Meta> {
+        let meta = self.meta()?;
+        if meta.format > FORMAT {
+            return Err(Error::UnsupportedFormat { file: self.path.clone(), found: meta.format, supported: FORMAT });
+        }
+        Ok(meta)
     }
 
     fn new(storage: &Arc<dyn Storage>, path: PathBuf, cache_bytes: u64) -> Self {
@@ -160,6 +238,8 @@ impl Base {
             path,
             cache_bytes,
             database: RwLock::new(None),
+            file: Mutex::default(),
+            unreadable: Mutex::default(),
             panicked: AtomicBool::new(false),
             ended: Mutex::new(false),
             opened: AtomicU64::new(0),
@@ -169,6 +249,10 @@ impl Base {
     /// Drops the database, if it is open, and opens it again.
     pub(crate) fn reopen(&self) -> Result<()> {
         self.reopen_after(self.opened())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn opened(&self) -> u64 {
@@ -195,14 +279,24 @@ impl Base {
 
     fn attach(&self, file: Arc<dyn StorageFile>) -> Result<()> {
         let mut database = self.database.write();
+        let file = BlockFile::open(file).map_err(|refusal| match refusal {
+            Refusal::Damage(damage) => self.damaged(&damage),
+            Refusal::NewerFormat(found) => {
+                Error::UnsupportedFormat { file: self.path.clone(), found, supported: FORMAT }
+            }
+            Refusal::Io(error) => Error::io("read", &self.path, error),
+        })?;
+        let file = Arc::new(file);
+        let backend = Backend(Arc::clone(&file));
         let opened = catch_unwind(AssertUnwindSafe(|| {
-            Database::builder().set_cache_size(to_usize(self.cache_bytes)).create_with_backend(Backend(file))
+            Database::builder().set_cache_size(to_usize(self.cache_bytes)).create_with_backend(backend)
         }));
         *database = Some(match opened {
             Ok(Ok(database)) => database,
             Ok(Err(error)) => return Err(self.failed("open", redb::Error::from(error)).0),
             Err(_) => return Err(self.corrupted("its pages contradict each other")),
         });
+        *self.file.lock() = Some(file);
         self.opened.fetch_add(1, Ordering::Release);
         Ok(())
     }
@@ -216,6 +310,7 @@ impl Base {
 
     /// Lets go of the file.
     pub(crate) fn close(&self) {
+        *self.file.lock() = None;
         let database = self.database.write().take();
         if self.panicked.swap(false, Ordering::Relaxed) {
             abandon(database);
@@ -244,59 +339,67 @@ impl Base {
         })
     }
 
-    /// Runs a read on a fresh snapshot, once more after opening the base again if it had latched.
+    /// Runs a read on a fresh snapshot, again after opening the base again if it had latched.
     fn read<T>(&self, read: impl Fn(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T> {
         let once = || {
             let guard = self.database.read();
             match guard.as_ref() {
                 Some(database) => self.guarded("read", || read(&database.begin_read()?)),
-                None => Err((self.not_open(), true)),
+                None => Err((self.not_open(), Latch::Before)),
             }
         };
-        let opened = self.opened();
-        match once() {
-            Err((_, true)) => {
-                self.reopen_after(opened)?;
-                once().map_err(|(error, _)| error)
+        let mut attempts = 0;
+        loop {
+            let opened = self.opened();
+            match once() {
+                Err((error, latch)) => {
+                    if latch != Latch::No {
+                        self.reopen_after(opened)?;
+                    }
+                    attempts += 1;
+                    if attempts > latch.retries() {
+                        return Err(error);
+                    }
+                }
+                Ok(result) => return Ok(result),
             }
-            result => result.map_err(|(error, _)| error),
         }
     }
 
-    /// Runs an operation of redb, which panics on some damaged pages. The flag of a failure says whether
-    /// the database has to be opened again.
+    /// Runs an operation of redb, which panics on some damaged pages.
     fn guarded<T>(
         &self,
         operation: &'static str,
         run: impl FnOnce() -> Result<T, redb::Error>,
-    ) -> Result<T, (Error, bool)> {
+    ) -> Result<T, (Error, Latch)> {
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(result) => result.map_err(|error| self.failed(operation, error)),
             Err(_) => {
                 self.panicked.store(true, Ordering::Relaxed);
-                Err((self.corrupted("its pages contradict each other"), true))
+                Err((self.corrupted("its pages contradict each other"), Latch::Now))
             }
         }
     }
 
-    fn failed(&self, operation: &'static str, error: redb::Error) -> (Error, bool) {
+    fn failed(&self, operation: &'static str, error: redb::Error) -> (Error, Latch) {
         match error {
-            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                (self.corrupted(&error.to_string()), false)
-            }
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => match Damage::of(&error) {
+                Some(damage) => (self.damaged(damage), Latch::Damage),
+                None => (self.corrupted(&error.to_string()), Latch::No),
+            },
             redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                (self.corrupted("it ends before its content does"), true)
+                (self.corrupted("it ends before its content does"), Latch::Now)
             }
-            redb::Error::Io(error) => (Error::io(operation, &self.path, error), true),
+            redb::Error::Io(error) => (Error::io(operation, &self.path, error), Latch::Now),
             redb::Error::PreviousIo => {
                 let error = io::Error::other("an earlier operation on the file failed");
-                (Error::io(operation, &self.path, error), true)
+                (Error::io(operation, &self.path, error), Latch::Before)
             }
             redb::Error::UpgradeRequired(found) => {
                 let found = u32::from(found);
-                (Error::UnsupportedFormat { file: self.path.clone(), found, supported: FORMAT }, false)
+                (Error::UnsupportedFormat { file: self.path.clone(), found, supported: FORMAT }, Latch::No)
             }
-            error => (self.corrupted(&error.to_string()), false),
+            error => (self.corrupted(&error.to_string()), Latch::No),
         }
     }
 
@@ -307,6 +410,10 @@ impl Base {
     /// A failure of the disk, and no damage, has left the database closed.
     fn not_open(&self) -> Error {
         Error::io("use", &self.path, io::Error::other("it could not be opened again after a failure"))
+    }
+
+    fn damaged(&self, damage: &Damage) -> Error {
+        Error::Corrupted { file: self.path.clone(), offset: damage.offset, reason: damage.reason.clone() }
     }
 
     fn corrupted(&self, reason: &str) -> Error {

@@ -157,6 +157,12 @@ pub(crate) struct Meta {
     pub(crate) cleared: u64,
 }
 
+impl Meta {
+    /// Of a base that no log belongs to, and that has nothing.
+    pub(crate) const NEW: Self =
+        Self { format: FORMAT, run: 0, start_segment: 0, recovered_frames: 0, first_number: 1, covered: 0, cleared: 0 };
+}
+
 /// The format this version writes, and the newest it reads.
 pub(crate) const FORMAT: u32 = 1;
 

@@ -52,6 +52,10 @@ pub(crate) const FRAME_HEADER_BYTES: usize = 40;
 /// Frames begin at multiples of this many bytes.
 pub(crate) const FRAME_ALIGNMENT: u64 = 8;
 
+/// A mark begins at a multiple of this many bytes: in another block of the disk than the end of the frame that it
+/// vouches for, so that no damaged block takes both.
+pub(crate) const MARK_ALIGNMENT: u64 = 4096;
+
 /// Reserves the head of a frame in an empty buffer; operations are appended behind it.
 pub(crate) fn begin_frame(bytes: &mut Vec<u8>) {
     bytes.clear();

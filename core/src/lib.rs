@@ -27,6 +27,7 @@
 
 mod backup;
 mod base;
+mod check;
 mod checkpoint;
 mod clock;
 mod codec;
@@ -49,7 +50,9 @@ mod reaper;
 mod recovery;
 mod registry;
 mod replay;
+mod salvage;
 mod scan;
+mod scrub;
 mod segment;
 mod sequencer;
 mod session;
@@ -66,6 +69,7 @@ mod time;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 
+pub use check::{CheckReport, Damage};
 pub use error::{Error, ErrorCode, Result};
 pub use events::{Event, Subscription};
 pub use options::{Durability, Options};

@@ -6,6 +6,10 @@
 //!   checkpoint waits for, and exceeded rather than have it wait for ever: a full log can always be emptied.
 //! - The committer writes; anyone may prepare segments ahead of it or release those a checkpoint covered.
 
+mod written;
+
+pub(crate) use written::WrittenSegment;
+
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +18,9 @@ use std::sync::Arc;
 use crate::lock::Mutex;
 
 use crate::error::{Error, Result};
-use crate::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, begin_frame, seal_frame};
+use crate::frame::{
+    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, MARK_ALIGNMENT, begin_frame, seal_frame,
+};
 use crate::numbers::to_u64;
 use crate::segment::{Fill, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, random_salt};
 use crate::storage::Storage;
@@ -60,12 +66,16 @@ struct Space {
     next_number: u64,
     active_number: u64,
     active_used: u64,
+    /// The segment being written, for who verifies it.
+    active: Option<WrittenSegment>,
 }
 
 #[derive(Debug)]
 struct Sealed {
     segment: Segment,
     last: u64,
+    /// Where its last frame ends.
+    end: u64,
 }
 
 /// What the log of a run occupies, in bytes.
@@ -89,6 +99,7 @@ impl Log {
             next_number: run,
             active_number: run,
             active_used: 0,
+            active: None,
         };
         Self {
             storage,
@@ -287,13 +298,29 @@ impl Log {
         let mut space = self.space.lock();
         space.sealed.clear();
         space.spares.clear();
+        space.active = None;
     }
 
-    fn seal(&self, segment: Segment, last: u64, successor: u64) {
+    fn seal(&self, segment: Segment, last: u64, end: u64, successor: &Segment) {
         let mut space = self.space.lock();
-        space.sealed.push_back(Sealed { segment, last });
-        space.active_number = successor;
+        space.sealed.push_back(Sealed { segment, last, end });
+        space.active_number = successor.header.number;
         space.active_used = 0;
+        space.active = Some(WrittenSegment::of(successor, SEGMENT_HEADER_BYTES));
+    }
+
+    /// What of this run is written and not covered, oldest first.
+    pub(crate) fn written(&self) -> Vec<WrittenSegment> {
+        let space = self.space.lock();
+        let sealed = space.sealed.iter().map(|sealed| WrittenSegment::of(&sealed.segment, sealed.end));
+        let active = space.active.as_ref().map(|active| active.up_to(space.active_used));
+        sealed.chain(active).collect()
+    }
+
+    /// Whether a segment has not been released meanwhile.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        let space = self.space.lock();
+        space.active_number == number || space.sealed.iter().any(|sealed| sealed.segment.header.number == number)
     }
 }
 
@@ -331,7 +358,11 @@ impl LogWriter {
         let bytes = FIRST_SEGMENT_BYTES.min(log.segment_bytes);
         let active =
             log.create(bytes, Fill::Zeros).map_err(|error| Error::io("create a segment in", &log.directory, error))?;
-        log.space.lock().active_number = active.header.number;
+        {
+            let mut space = log.space.lock();
+            space.active_number = active.header.number;
+            space.active = Some(WrittenSegment::of(&active, SEGMENT_HEADER_BYTES));
+        }
         Ok(Self { log, active, at: SEGMENT_HEADER_BYTES, written: before, durable: before, bytes_written: 0, syncs: 0 })
     }
 
@@ -362,9 +393,11 @@ impl LogWriter {
         space_for: SpaceFor,
     ) -> Result<(), AppendError> {
         let frame_bytes = to_u64(bytes.len()).next_multiple_of(FRAME_ALIGNMENT);
-        if self.at + frame_bytes + CONTINUED_BYTES > self.active.bytes {
+        let alignment = if content.kind == FrameKind::Mark { MARK_ALIGNMENT } else { FRAME_ALIGNMENT };
+        if self.at.next_multiple_of(alignment) + frame_bytes + CONTINUED_BYTES > self.active.bytes {
             self.roll(frame_bytes, space_for)?;
         }
+        self.at = self.at.next_multiple_of(alignment);
         let header =
             FrameHeader { kind: content.kind, count: content.count, first: content.first, durable: self.durable };
         seal_frame(bytes, self.active.header.salt, &header);
@@ -405,11 +438,11 @@ impl LogWriter {
         let continued =
             FrameHeader { kind: FrameKind::Continued, count: 0, first: next.header.number, durable: self.durable };
         seal_frame(&mut bytes, self.active.header.salt, &continued);
-        let successor = next.header.number;
+        let end = self.at + to_u64(bytes.len());
         let closed = self.active.file.write_at(self.at, &bytes).and_then(|()| self.active.file.sync_data());
         // The new segment takes the old one's place even when closing it failed, so that nothing is lost track of.
         let full = std::mem::replace(&mut self.active, next);
-        self.log.seal(full, self.written, successor);
+        self.log.seal(full, self.written, end, &self.active);
         self.at = SEGMENT_HEADER_BYTES;
         closed.map_err(AppendError::Broken)?;
         self.bytes_written += to_u64(bytes.len());

@@ -1,4 +1,4 @@
-//! Maintenance: checkpoints and the reaper, one step at a time, behind everything else.
+//! Maintenance: checkpoints, the reaper and the scrub, one step at a time, behind everything else.
 //!
 //! Only maintenance writes to the base. It never holds a lock while it waits for the disk, and between
 //! capturing a checkpoint and committing it, it does nothing else, so that nothing it knows of the table
@@ -16,6 +16,7 @@ use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::reaper::Reaper;
+use crate::scrub::Scrub;
 use crate::sweep::Through;
 use crate::time::{Timestamp, millis};
 
@@ -184,6 +185,7 @@ pub(crate) struct Maintenance {
     meta: Meta,
     checkpoint: Option<(Checkpoint, u64, Instant)>,
     reaper: Reaper,
+    scrub: Scrub,
     reaped_since_request: u64,
     /// When the last checkpoint of everything that succeeded began.
     last_checkpoint_millis: u64,
@@ -195,11 +197,12 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    pub(crate) fn new(meta: Meta, now_millis: u64) -> Self {
+    pub(crate) fn new(meta: Meta, scrub_interval: Duration, now_millis: u64) -> Self {
         Self {
             meta,
             checkpoint: None,
             reaper: Reaper::default(),
+            scrub: Scrub::new(millis(scrub_interval), now_millis),
             reaped_since_request: 0,
             last_checkpoint_millis: now_millis,
             began_millis: now_millis,
@@ -400,8 +403,12 @@ impl Maintenance {
         self.next_due.is_some_and(|due| due <= now)
     }
 
-    fn rest(&self, engine: &Engine, now_millis: u64, now: Timestamp) -> Next {
+    /// Where nothing else is to be done the scrub goes on; then says how long to wait.
+    fn rest(&mut self, engine: &Engine, now_millis: u64, now: Timestamp) -> Next {
         let mut until = now_millis + CHECK_INTERVAL_MILLIS;
+        if let Some(scrub_at) = self.scrub.step(engine, now_millis) {
+            until = until.min(scrub_at);
+        }
         if engine.sequencer.last() > self.meta.covered {
             let interval = millis(engine.options.checkpoint_interval);
             let pressed = if engine.checkpoint_presses() { now_millis } else { self.last_checkpoint_millis + interval };

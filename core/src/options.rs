@@ -38,6 +38,8 @@ pub struct Options {
     pub(crate) log_bytes_max: u64,
     pub(crate) payload_bytes_max: u64,
     pub(crate) checkpoint_interval: Duration,
+    pub(crate) scrub_interval: Duration,
+    pub(crate) scrub_bytes_per_second: u64,
     pub(crate) open_timeout: Duration,
 }
 
@@ -59,6 +61,8 @@ impl Options {
             log_bytes_max: 64 * MIB,
             payload_bytes_max: Self::PAYLOAD_BYTES_LIMIT,
             checkpoint_interval: Duration::from_secs(60),
+            scrub_interval: Duration::from_secs(24 * 60 * 60),
+            scrub_bytes_per_second: 8 * MIB,
             open_timeout: Duration::from_secs(5),
         }
     }
@@ -119,6 +123,20 @@ impl Options {
         self
     }
 
+    /// How long after one another the passes begin in which all of the base is verified in the background; the first
+    /// comes after ten minutes at the latest. Damage that is found is an event. Default: one day; zero never, else
+    /// from one second to a hundred days.
+    pub const fn scrub_interval(mut self, scrub_interval: Duration) -> Self {
+        self.scrub_interval = scrub_interval;
+        self
+    }
+
+    /// How much of the base such a pass reads at most, in bytes per second. Default: 8 MiB; from 64 KiB to 1 GiB.
+    pub const fn scrub_bytes_per_second(mut self, scrub_bytes_per_second: u64) -> Self {
+        self.scrub_bytes_per_second = scrub_bytes_per_second;
+        self
+    }
+
     /// How long to wait for another process to let go of the store. Belongs to the handle. Default:
     /// 5 s, since a deploy starts the new process before the old one has gone; 0 does not wait.
     pub const fn open_timeout(mut self, open_timeout: Duration) -> Self {
@@ -157,6 +175,13 @@ impl Options {
         if self.checkpoint_interval < Duration::from_millis(100) || self.checkpoint_interval > day {
             return refuse("checkpoint_interval", "it has to be from 100 ms to one day");
         }
+        let is_off = self.scrub_interval.is_zero();
+        if !is_off && (self.scrub_interval < Duration::from_secs(1) || self.scrub_interval > 100 * day) {
+            return refuse("scrub_interval", "it has to be from one second to 100 days, or zero");
+        }
+        if self.scrub_bytes_per_second < MIB / 16 || self.scrub_bytes_per_second > 1024 * MIB {
+            return refuse("scrub_bytes_per_second", "it has to be from 64 KiB to 1 GiB");
+        }
         Ok(())
     }
 
@@ -170,6 +195,8 @@ impl Options {
             ("log_bytes_max", self.log_bytes_max != other.log_bytes_max),
             ("payload_bytes_max", self.payload_bytes_max != other.payload_bytes_max),
             ("checkpoint_interval", self.checkpoint_interval != other.checkpoint_interval),
+            ("scrub_interval", self.scrub_interval != other.scrub_interval),
+            ("scrub_bytes_per_second", self.scrub_bytes_per_second != other.scrub_bytes_per_second),
         ];
         differs.into_iter().find_map(|(option, differs)| differs.then_some(option))
     }

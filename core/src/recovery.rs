@@ -29,6 +29,7 @@ use crate::numbers::START_MAX;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::replay::{Dropped, Passed, Replayed, replay};
+use crate::salvage::salvage_base;
 use crate::segment::Segment;
 use crate::sequencer::Sequencer;
 use crate::session::SessionId;
@@ -180,7 +181,7 @@ pub(crate) fn open(
         path.clone(),
     );
     let time = TimeKeeper::new(Arc::clone(&surroundings.clock));
-    let maintenance = Maintenance::new(meta, time.monotonic_millis());
+    let maintenance = Maintenance::new(meta, options.scrub_interval, time.monotonic_millis());
     // What was replayed is looked up behind the first requests, so that `len` is exact soon.
     drop(jobs.0.send(Job::Settle));
     let engine = Engine {
@@ -229,67 +230,18 @@ fn open_base(
         .map_err(|error| Error::io("list", log_directory, error))?
         .iter()
         .any(|name| name.ends_with(".log"));
-    let new =
-        Meta { format: FORMAT, run: 0, start_segment: 0, recovered_frames: 0, first_number: 1, covered: 0, cleared: 0 };
-    let create = |meta: &Meta| Base::create(storage, path, options.base_cache_bytes, meta);
     if !exists && !has_log {
-        return Ok((create(&new)?, new));
+        let base = Base::create(storage, path, options.base_cache_bytes, &Meta::NEW)?;
+        return Ok((base, Meta::NEW));
     }
-    let opened = if exists {
-        Base::open(storage, path, options.base_cache_bytes)
-    } else {
-        let reason = "it is missing although the store has a log".to_owned();
-        Err(Error::Corrupted { file: base_path.clone(), offset: 0, reason })
-    };
-    match opened {
-        Ok((base, meta)) if salvage => {
-            drop_damaged(&base, &base_path, dropped)?;
-            Ok((base, meta))
-        }
-        Err(Error::Corrupted { reason, .. }) if salvage => {
-            if exists {
-                let aside = path.join("base.redb.damaged");
-                storage.rename(&base_path, &aside).map_err(|error| Error::io("set aside", &base_path, error))?;
-            }
-            dropped.push(Dropped { file: base_path, offset: 0, reason });
-            let meta = Meta { run: last_run(storage.as_ref(), log_directory)?, ..new };
-            let meta = Meta { start_segment: meta.run, ..meta };
-            Ok((create(&meta)?, meta))
-        }
-        opened => opened,
+    if salvage {
+        return salvage_base(storage, path, log_directory, options.base_cache_bytes, exists, dropped);
     }
-}
-
-/// Removes the records that cannot be read, and lists them.
-fn drop_damaged(base: &Base, base_path: &Path, dropped: &mut Vec<Dropped>) -> Result<()> {
-    let mut after: Option<SessionId> = None;
-    loop {
-        let page = base.range(after.as_ref(), 1000)?.items;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        after = Some(last.clone());
-        let damaged: Vec<_> = page.into_iter().filter_map(|(id, session)| Some((id, session.err()?))).collect();
-        for (_, error) in &damaged {
-            dropped.push(Dropped { file: base_path.to_owned(), offset: 0, reason: error.to_string() });
-        }
-        let ids: Vec<_> = damaged.into_iter().map(|(id, _)| id).collect();
-        if !ids.is_empty() {
-            base.remove_damaged(&ids)?;
-        }
+    if exists {
+        return Base::open(storage, path, options.base_cache_bytes);
     }
-}
-
-/// The newest run that any segment belongs to.
-fn last_run(storage: &dyn Storage, log_directory: &Path) -> Result<u64> {
-    let mut last = 0;
-    for name in storage.list(log_directory).map_err(|error| Error::io("list", log_directory, error))? {
-        if name.ends_with(".log")
-            && let crate::segment::Found::Segment(segment) =
-                crate::segment::find_segment(storage, &log_directory.join(name))?
-        {
-            last = last.max(segment.header.run);
-        }
-    }
-    Ok(last)
+    let reason = "it is missing although the store has a log".to_owned();
+    Err(Error::Corrupted { file: base_path, offset: 0, reason })
 }
 
 /// Removes what openings that failed have left: without this each try for lack of room would take more.

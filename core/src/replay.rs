@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::codec::{Meta, Operation};
 use crate::error::{Error, Result};
-use crate::frame::{FRAME_ALIGNMENT, Frame, FrameKind, Salt};
+use crate::frame::{FRAME_ALIGNMENT, Frame, FrameKind, MARK_ALIGNMENT, Salt};
 use crate::numbers::{START_MAX, to_u64, to_usize};
 use crate::segment::{Found, SEGMENT_HEADER_BYTES, Segment, find_segment};
+use crate::session::SessionId;
 use crate::storage::Storage;
 
 /// Something that a salvage could not save.
@@ -24,6 +25,8 @@ pub struct Dropped {
     pub file: PathBuf,
     /// Where in the file, in bytes; 0 where the place is not known.
     pub offset: u64,
+    /// The session that is lost; `None` where that is not one session of the base.
+    pub id: Option<SessionId>,
     /// What was found.
     pub reason: String,
 }
@@ -77,6 +80,7 @@ pub(crate) fn replay(
         apply,
     };
     let unreadable = replay.find(storage)?;
+    replay.check_run()?;
     // Names count too: a file whose creation a crash stopped has no readable number.
     // A name that no store gives is nothing to go on from.
     let named = unreadable.iter().filter_map(|path| path.file_stem()?.to_str()?.parse::<u64>().ok());
@@ -138,6 +142,29 @@ impl Replay<'_> {
         Ok(unreadable)
     }
 
+    /// The base names a run before anything is acknowledged in it: where a later one has operations or marks, the base
+    /// is an older one than the log belongs to.
+    fn check_run(&mut self) -> Result<()> {
+        for (number, segment) in &self.segments {
+            let run = segment.header.run;
+            if run <= self.meta.run || self.salvage {
+                continue;
+            }
+            let mut bytes = vec![0; to_usize(segment.bytes)];
+            segment.file.read_at(0, &mut bytes).map_err(|error| Error::io("read", &segment.path, error))?;
+            let is_used = frames_behind(&bytes, SEGMENT_HEADER_BYTES, segment.header.salt)
+                .any(|(_, frame)| matches!(frame.header.kind, FrameKind::Batch | FrameKind::Mark));
+            if is_used {
+                let reason = format!(
+                    "segment {number} has operations of run {run}, and the base belongs to run {}: it is an older one",
+                    self.meta.run
+                );
+                return Err(Error::Corrupted { file: segment.path.clone(), offset: 0, reason });
+            }
+        }
+        Ok(())
+    }
+
     fn run(&mut self, unreadable: &[PathBuf]) -> Result<()> {
         let mut number = self.meta.start_segment;
         loop {
@@ -195,7 +222,7 @@ impl Replay<'_> {
             if let Err(error) = segment.file.read_at(at, page) {
                 page.fill(0);
                 let reason = format!("{} bytes cannot be read: {error}", page.len());
-                self.dropped.push(Dropped { file: segment.path.clone(), offset: at, reason });
+                self.dropped.push(Dropped { file: segment.path.clone(), offset: at, id: None, reason });
             }
             at += to_u64(page.len());
         }
@@ -217,6 +244,10 @@ impl Replay<'_> {
         let mut at = SEGMENT_HEADER_BYTES;
         loop {
             let Some(frame) = frame_at(bytes, at, salt).filter(|frame| self.follows(frame)) else {
+                if let Some(mark) = self.mark_behind(bytes, at, salt) {
+                    at = mark;
+                    continue;
+                }
                 if let Some((next, first)) = self.behind_covered(bytes, at, salt) {
                     self.passed.push(Passed { file: path.clone(), offset: at, bytes: next - at });
                     self.next = Some(first);
@@ -238,6 +269,15 @@ impl Replay<'_> {
             self.apply_frame(&frame, &path, at)?;
             at += frame.len;
         }
+    }
+
+    /// Where the mark stands that comes next, if one does: in the next block of the disk, and by its number nothing is
+    /// missing before it.
+    fn mark_behind(&self, bytes: &[u8], at: u64, salt: Salt) -> Option<u64> {
+        let place = at.next_multiple_of(MARK_ALIGNMENT);
+        let header = frame_at(bytes, place, salt)?.header;
+        let expected = self.next.unwrap_or_else(|| self.base_position() + 1);
+        (place > at && header.kind == FrameKind::Mark && header.first <= expected).then_some(place)
     }
 
     /// Where the next whole frame begins, and with which number, if that shows that everything before it in
@@ -322,9 +362,8 @@ impl Replay<'_> {
     }
 
     /// Whether a frame at or behind `at` says that operation `lost` had been durable.
-    fn claims(&mut self, bytes: &[u8], mut at: u64, salt: Salt, lost: u64) -> bool {
-        while let Some(found) = next_frame(bytes, at, salt) {
-            let Some(frame) = frame_at(bytes, found, salt) else { return false };
+    fn claims(&mut self, bytes: &[u8], at: u64, salt: Salt, lost: u64) -> bool {
+        for (_, frame) in frames_behind(bytes, at, salt) {
             if frame.header.kind == FrameKind::Batch {
                 let last = frame.header.first + u64::from(frame.header.count);
                 self.highest_number = self.highest_number.max(last);
@@ -332,7 +371,6 @@ impl Replay<'_> {
             if frame.header.durable >= lost {
                 return true;
             }
-            at = found + frame.len;
         }
         false
     }
@@ -366,13 +404,23 @@ impl Replay<'_> {
         if !self.salvage {
             return Err(Error::Corrupted { file: file.to_owned(), offset, reason: reason.to_owned() });
         }
-        self.dropped.push(Dropped { file: file.to_owned(), offset, reason: reason.to_owned() });
+        self.dropped.push(Dropped { file: file.to_owned(), offset, id: None, reason: reason.to_owned() });
         Ok(())
     }
 }
 
 fn frame_at(bytes: &[u8], at: u64, salt: Salt) -> Option<Frame<'_>> {
     Frame::read(bytes.get(to_usize(at)..)?, salt)
+}
+
+/// The whole frames at `at` and behind it, with their places.
+fn frames_behind(bytes: &[u8], mut at: u64, salt: Salt) -> impl Iterator<Item = (u64, Frame<'_>)> {
+    std::iter::from_fn(move || {
+        let found = next_frame(bytes, at, salt)?;
+        let frame = frame_at(bytes, found, salt)?;
+        at = found + frame.len;
+        Some((found, frame))
+    })
 }
 
 /// Where, at `at` or behind it, the next whole frame begins.

@@ -19,6 +19,7 @@ use crate::replay::Dropped;
 use crate::store::Store;
 use crate::table::ShardHasher;
 
+pub use crate::base::Backend as BaseBackend;
 pub use crate::clock::{Clock, SystemClock};
 pub use crate::disk::Disk;
 pub use crate::storage::{Kind, Storage, StorageFile, StorageLock};

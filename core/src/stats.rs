@@ -116,4 +116,10 @@ figures! {
     base_bytes,
     /// Sessions in the base as of the last checkpoint, expired ones not yet reaped included.
     base_sessions,
+    /// Passes of the background scrub that ended.
+    scrub_passes,
+    /// Bytes of the base's file that the scrub verified.
+    scrub_bytes,
+    /// Damaged places that the last pass of the scrub found.
+    scrub_damaged,
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::check::CheckReport;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Subscription};
@@ -386,6 +387,19 @@ impl Store {
         }
         self.flush()?;
         crate::backup::backup(engine, directory)
+    }
+
+    /// Verifies everything the store has on the disk: each block of the base against its checksum, each record, that
+    /// the expiry index has what the records name, and the log as far as it is written. Lists all damage found; the
+    /// store is as usable as before. Blocks, for as long as reading all of it takes; other operations go on meanwhile.
+    ///
+    /// What the operating system keeps in memory is verified as it has it there.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]; [`Error::Io`] where the disk cannot be read. Damage is no error of the
+    /// check: it is in the report.
+    pub fn check(&self) -> Result<CheckReport> {
+        crate::check::check(self.open_engine()?)
     }
 
     /// The store's figures.

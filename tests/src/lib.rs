@@ -6,6 +6,7 @@ pub mod clock;
 mod content;
 #[cfg(feature = "controlled")]
 pub mod controlled;
+pub mod damage;
 mod directory;
 pub mod disk;
 mod event;

@@ -55,7 +55,7 @@ fn changed_bytes_in_the_base_never_show_another_content() {
     let full: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
     let seed = seed("DAMAGE_SEED");
     let mut random = fastrand::Rng::with_seed(seed);
-    let (mut refused, mut errors, mut gone) = (0, 0, 0);
+    let (mut refused, mut errors) = (0, 0);
     for round in 0..100 {
         let path = place.path().join(format!("{round}"));
         copy(&sound, &path);
@@ -77,7 +77,7 @@ fn changed_bytes_in_the_base_never_show_another_content() {
                         Ok(Some(session)) => {
                             assert_eq!(&*session.payload, format!("content of {i}").as_bytes(), "byte {at}");
                         }
-                        Ok(None) => gone += 1,
+                        Ok(None) => panic!("byte {at}: session {i} is missing without a word"),
                         Err(Error::Corrupted { file, .. }) => {
                             assert_eq!(file, base);
                             errors += 1;
@@ -89,8 +89,8 @@ fn changed_bytes_in_the_base_never_show_another_content() {
         }
         fs::remove_dir_all(&path).unwrap();
     }
-    eprintln!("{refused} opens refused; {errors} reads failed, {gone} sessions were not found");
-    assert!(refused > 0 && errors > 0, "the test missed its point");
+    eprintln!("{refused} opens refused; {errors} reads failed");
+    assert!(refused + errors > 0, "the test missed its point");
 }
 
 #[test]

@@ -4,10 +4,10 @@ mod real;
 
 use std::path::Path;
 
-use real::damage::{based, logged, names, rolled};
+use real::damage::{base, based, logged, names, rolled};
 use real::segments::used_segments;
 use real::{Place, open, options};
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{ReadableDatabase, TableDefinition};
 use sessile::{Durability, Error, Options, Store};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -17,7 +17,7 @@ fn a_newer_base_is_refused_with_both_formats() {
     let place = Place::new();
     based(&place.store(), 3);
     {
-        let database = Database::open(place.store().join("base.redb")).unwrap();
+        let database = base(&place.store());
         let table = database.begin_read().unwrap().open_table(META).unwrap();
         let mut meta = table.get("store").unwrap().unwrap().value().to_vec();
         drop(table);

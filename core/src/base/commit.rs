@@ -2,7 +2,7 @@
 
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 
-use super::{Base, EXPIRY, META, META_KEY, SESSIONS};
+use super::{Base, EXPIRY, Latch, META, META_KEY, SESSIONS};
 use crate::codec::{Malformed, Meta, Record, encode_meta, encode_record};
 use crate::error::{Error, Result};
 use crate::session::SessionId;
@@ -50,11 +50,17 @@ impl Base {
             let guard = self.database.read();
             match guard.as_ref() {
                 Some(database) => self.guarded("write", || self.commit_to(database, batch)),
-                None => Err((self.not_open(), true)),
+                None => Err((self.not_open(), Latch::Before)),
             }
         };
-        result.map_err(|(error, latched)| {
-            if latched && let Err(error) = self.reopen_after(opened) {
+        if result.is_ok() {
+            // Whoever is unreadable yet will be found to be so again.
+            self.unreadable.lock().clear();
+        }
+        result.map_err(|(error, latch)| {
+            if latch != Latch::No
+                && let Err(error) = self.reopen_after(opened)
+            {
                 tracing::warn!(%error, "the base could not be opened again after a failed commit");
             }
             error

@@ -3,7 +3,7 @@
 use redb::ReadableTableMetadata;
 
 use super::{Base, EXPIRY, SESSIONS, StoredSession, Verified};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::SessionId;
 use crate::time::Timestamp;
 
@@ -39,6 +39,9 @@ impl<T> Part<T> {
     }
 }
 
+/// How many unreadable sessions are remembered; more are read each time they are asked for.
+const UNREADABLE_MAX: usize = 10_000;
+
 /// An entry of the expiry index that has come due, with the session it is for.
 #[derive(Debug)]
 pub(crate) struct DueEntry {
@@ -51,10 +54,17 @@ pub(crate) struct DueEntry {
 impl Base {
     /// The session's record, verified. `None`: there is none.
     pub(crate) fn get(&self, id: &SessionId) -> Result<Option<Verified>> {
-        self.read(|transaction| {
+        if let Some(error) = self.known_unreadable(id) {
+            return Err(error);
+        }
+        let answer = self.read(|transaction| {
             let table = transaction.open_table(SESSIONS)?;
             Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value())))
-        })
+        });
+        if let Err(error @ Error::Corrupted { .. }) = &answer {
+            self.is_unreadable(id, error);
+        }
+        answer
     }
 
     /// The records of several sessions, from one snapshot, each as [`Base::get`] would answer.
@@ -66,12 +76,27 @@ impl Base {
             let table = transaction.open_table(SESSIONS)?;
             let mut answers = Vec::new();
             for id in ids.clone() {
-                answers.push(Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value()))));
+                answers.push(match self.known_unreadable(id) {
+                    Some(error) => Err(error),
+                    None => Ok(table.get(id.as_bytes())?.map(|value| self.stored(id, value.value()))),
+                });
             }
             Ok(answers)
         });
         // One unreadable page must not answer for all: ask for each.
         answers.unwrap_or_else(|_| ids.map(|id| self.get(id)).collect())
+    }
+
+    /// What a session's read failed with before, while its block cannot have been written anew.
+    fn known_unreadable(&self, id: &SessionId) -> Option<Error> {
+        self.unreadable.lock().get(id).cloned()
+    }
+
+    fn is_unreadable(&self, id: &SessionId, error: &Error) {
+        let mut unreadable = self.unreadable.lock();
+        if unreadable.len() < UNREADABLE_MAX {
+            unreadable.insert(id.clone(), error.clone());
+        }
     }
 
     /// Up to `limit` sessions behind `after`, in order of id, each verified.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{far, id, open, options, scan, set};
 use redb::{Database, ReadableDatabase, TableDefinition};
+use sessile::simulation::{BaseBackend, Disk, Storage};
 use sessile::{Dropped, Durability, Error, Store};
 
 pub const SESSIONS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sessions");
@@ -77,9 +78,15 @@ pub fn rolled(path: &Path) -> usize {
     count
 }
 
+/// The base of a store, as redb has it below its checksums.
+pub fn base(path: &Path) -> Database {
+    let file = Disk.open(&path.join("base.redb")).unwrap();
+    Database::builder().create_with_backend(BaseBackend::open(file).unwrap()).unwrap()
+}
+
 /// Changes the base's records by its own means.
 pub fn edit_base(path: &Path, edit: impl FnOnce(&mut redb::Table<'_, &'static [u8], &'static [u8]>)) {
-    let database = Database::open(path.join("base.redb")).unwrap();
+    let database = base(path);
     let mut transaction = database.begin_write().unwrap();
     transaction.set_quick_repair(true);
     edit(&mut transaction.open_table(SESSIONS).unwrap());
@@ -87,7 +94,7 @@ pub fn edit_base(path: &Path, edit: impl FnOnce(&mut redb::Table<'_, &'static [u
 }
 
 pub fn record(path: &Path, name: &str) -> Vec<u8> {
-    let database = Database::open(path.join("base.redb")).unwrap();
+    let database = base(path);
     let table = database.begin_read().unwrap().open_table(SESSIONS).unwrap();
     table.get(name.as_bytes()).unwrap().unwrap().value().to_vec()
 }

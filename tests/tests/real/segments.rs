@@ -63,7 +63,15 @@ impl SegmentFile {
         let (marker, salt) = (u32_at(&self.bytes, 32), u32_at(&self.bytes, 36));
         let mut frames = Vec::new();
         let mut offset = HEADER_BYTES;
-        while offset + 40 <= self.bytes.len() && u32_at(&self.bytes, offset) == marker {
+        loop {
+            // A mark begins in the next block, with nothing before it.
+            let is_frame = |at: usize| at + 40 <= self.bytes.len() && u32_at(&self.bytes, at) == marker;
+            let in_next_block = offset.next_multiple_of(4096);
+            if !is_frame(offset) && is_frame(in_next_block) && u32_at(&self.bytes, in_next_block + 12) == MARK {
+                offset = in_next_block;
+            } else if !is_frame(offset) {
+                return frames;
+            }
             let len = u32_at(&self.bytes, offset + 8) as usize;
             let checksum = crc32c::crc32c_append(salt, &self.bytes[offset + 8..offset + len]);
             assert_eq!(checksum, u32_at(&self.bytes, offset + 4), "a frame's checksum is not what the format says");
@@ -71,7 +79,6 @@ impl SegmentFile {
             frames.push(FrameAt { offset, len, kind, first });
             offset += len.next_multiple_of(8);
         }
-        frames
     }
 
     pub fn batches(&self) -> Vec<FrameAt> {

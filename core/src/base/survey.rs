@@ -1,0 +1,201 @@
+//! Reading a whole base that may be damaged: verifying its blocks, and finding what it still has.
+//!
+//! Each session's id stands in two trees, that of the records and the expiry index. Where one of them cannot be read
+//! to its end, the other tells which sessions are behind the damage.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::block_file::Damage;
+use super::{Base, EXPIRY, SESSIONS};
+use crate::codec::Meta;
+use crate::error::{Error, Result};
+use crate::session::SessionId;
+use crate::time::Timestamp;
+
+/// What verifying some blocks of the base's file found.
+#[derive(Debug, Default)]
+pub(crate) struct VerifiedBlocks {
+    /// Damage, each with its place.
+    pub(crate) damaged: Vec<Error>,
+    /// Blocks that do not match their checksums and that nobody has read since the file was opened: damaged, or left
+    /// by a commit that a crash stopped. Reading everything the base has tells which.
+    pub(crate) unsure: BTreeSet<u64>,
+    /// How many bytes were read.
+    pub(crate) bytes: u64,
+}
+
+/// A session that the base has, or an entry of the index: where the next page begins.
+pub(crate) type IndexKey = (Timestamp, SessionId);
+
+/// Some records, with what is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct RecordPage {
+    pub(crate) records: u64,
+    /// The last of them; `None` where there are no more.
+    pub(crate) last: Option<SessionId>,
+    pub(crate) damaged: Vec<(SessionId, Error)>,
+}
+
+impl Base {
+    /// How many blocks the base's file has.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.block_file().map_or(0, |file| file.blocks())
+    }
+
+    /// Verifies some blocks of the file.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub(crate) fn verify(&self, blocks: Range<u64>) -> Result<VerifiedBlocks> {
+        let Some(file) = self.block_file() else { return Ok(VerifiedBlocks::default()) };
+        let bytes = (blocks.end.min(file.blocks()).saturating_sub(blocks.start)) * super::layout::BLOCK_BYTES;
+        let verified = file.verify(blocks).map_err(|error| Error::io("read", &self.path, error))?;
+        let damaged = verified.damaged.iter().map(|damage: &Damage| self.damaged(damage)).collect();
+        Ok(VerifiedBlocks { damaged, unsure: verified.unsure, bytes })
+    }
+
+    fn block_file(&self) -> Option<Arc<super::BlockFile>> {
+        self.file.lock().clone()
+    }
+
+    /// Opens the base of a store to be salvaged, as far as that is possible.
+    ///
+    /// # Errors
+    /// As [`Base::open`]; damage to the meta record alone is told beside it.
+    pub(crate) fn open_damaged(
+        storage: &Arc<dyn crate::storage::Storage>,
+        directory: &std::path::Path,
+        cache_bytes: u64,
+    ) -> Result<(Self, Result<Meta>)> {
+        let base = Self::new(storage, directory.join(super::BASE_FILE), cache_bytes);
+        base.reopen()?;
+        let meta = base.known_meta();
+        Ok((base, meta))
+    }
+
+    /// Verifies up to `limit` records behind `after`, and that the expiry index has what they name.
+    pub(crate) fn check_records(&self, after: Option<&SessionId>, limit: usize) -> Result<RecordPage> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
+        self.read(|transaction| {
+            let (sessions, index) = (transaction.open_table(SESSIONS)?, transaction.open_table(EXPIRY)?);
+            let mut page = RecordPage::default();
+            for item in sessions.range::<&[u8]>((from, Unbounded))?.take(limit) {
+                let (key, value) = item?;
+                let Ok(id) = SessionId::new(key.value()) else { continue };
+                match self.stored(&id, value.value()) {
+                    Ok(stored) if index.get((stored.index_at.as_millis(), id.as_bytes()))?.is_none() => {
+                        let error = self.corrupted(&format!("the expiry index has no entry for the session {id:?}"));
+                        page.damaged.push((id.clone(), error));
+                    }
+                    Ok(_) => {}
+                    Err(error) => page.damaged.push((id.clone(), error)),
+                }
+                page.records += 1;
+                page.last = Some(id);
+            }
+            Ok(page)
+        })
+    }
+
+    /// Up to `limit` entries of the expiry index behind `after`.
+    pub(crate) fn index_page(&self, after: Option<&IndexKey>, limit: usize) -> Result<Vec<IndexKey>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
+        self.read(|transaction| {
+            let index = transaction.open_table(EXPIRY)?;
+            let entries = index.range::<(u64, &[u8])>((from, Unbounded))?.take(limit);
+            entries.map(|entry| Ok(index_key(entry?.0.value()))).filter_map(Result::transpose).collect()
+        })
+    }
+
+    fn index_page_before(&self, before: Option<&IndexKey>, limit: usize) -> Result<Vec<IndexKey>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let to = before.map_or(Unbounded, |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
+        self.read(|transaction| {
+            let index = transaction.open_table(EXPIRY)?;
+            let entries = index.range::<(u64, &[u8])>((Unbounded, to))?.rev().take(limit);
+            entries.map(|entry| Ok(index_key(entry?.0.value()))).filter_map(Result::transpose).collect()
+        })
+    }
+
+    fn id_page(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
+        self.read(|transaction| {
+            let sessions = transaction.open_table(SESSIONS)?;
+            let records = sessions.range::<&[u8]>((from, Unbounded))?.take(limit);
+            records.map(|record| Ok(SessionId::new(record?.0.value()).ok())).filter_map(Result::transpose).collect()
+        })
+    }
+
+    fn id_page_before(&self, before: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let to = before.map_or(Unbounded, |id| Excluded(id.as_bytes()));
+        self.read(|transaction| {
+            let sessions = transaction.open_table(SESSIONS)?;
+            let records = sessions.range::<&[u8]>((Unbounded, to))?.rev().take(limit);
+            records.map(|record| Ok(SessionId::new(record?.0.value()).ok())).filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// The ids of all sessions that the base names anywhere, and the damage that was in the way.
+    pub(crate) fn ids(&self) -> Survey {
+        let mut survey = Survey { is_complete: true, ..Survey::default() };
+        if survey.read(|after: Option<&SessionId>, limit| self.id_page(after, limit), |id| id) {
+            return survey;
+        }
+        survey.read(|before: Option<&SessionId>, limit| self.id_page_before(before, limit), |id| id);
+        let is_index_whole = survey.read(|after: Option<&IndexKey>, limit| self.index_page(after, limit), |(_, id)| id);
+        if !is_index_whole {
+            survey.read(|before: Option<&IndexKey>, limit| self.index_page_before(before, limit), |(_, id)| id);
+            survey.is_complete = false;
+        }
+        survey
+    }
+}
+
+fn index_key((time, id): (u64, &[u8])) -> Option<IndexKey> {
+    Some((Timestamp::from_millis(time), SessionId::new(id).ok()?))
+}
+
+/// The ids that a base names, as far as it can be read.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) ids: BTreeSet<SessionId>,
+    pub(crate) damage: Vec<Error>,
+    /// Whether one of the trees could be read from end to end.
+    pub(crate) is_complete: bool,
+}
+
+impl Survey {
+    const PAGE: usize = 1000;
+
+    /// Takes pages until they end or cannot be read; one by one where a page cannot.
+    fn read<K: Clone>(
+        &mut self,
+        page: impl Fn(Option<&K>, usize) -> Result<Vec<K>>,
+        id_of: impl Fn(K) -> SessionId,
+    ) -> bool {
+        let (mut last, mut limit) = (None, Self::PAGE);
+        loop {
+            match page(last.as_ref(), limit) {
+                Ok(keys) => {
+                    let Some(key) = keys.last() else { return true };
+                    last = Some(key.clone());
+                    self.ids.extend(keys.into_iter().map(&id_of));
+                }
+                Err(_) if limit > 1 => limit = 1,
+                Err(error) => {
+                    let is_known = |other: &Error| other.to_string() == error.to_string();
+                    if !self.damage.iter().any(is_known) {
+                        self.damage.push(error);
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Verifying a store on demand: every block of the base, every record, the index, the log.
+//!
+//! It is done on the caller's thread, in small pieces, and nothing is held between them that a request waits for.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::base::IndexKey;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::session::SessionId;
+
+/// Something that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The damaged file.
+    pub file: PathBuf,
+    /// Where in the file, in bytes; 0 where the place is not known.
+    pub offset: u64,
+    /// The session that cannot be read for it; `None` where it is a part of a file that was found damaged.
+    pub id: Option<SessionId>,
+    /// What was found.
+    pub reason: String,
+}
+
+/// What a check went through, and what it found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Records read from the base.
+    pub sessions: u64,
+    /// Bytes of the base's file that were verified.
+    pub base_bytes: u64,
+    /// Bytes of the log that were verified.
+    pub log_bytes: u64,
+    /// All damage that was found; empty: the store is sound.
+    pub damage: Vec<Damage>,
+}
+
+const BLOCKS_AT_ONCE: u64 = 256;
+const RECORDS_AT_ONCE: usize = 256;
+
+/// Verifies everything.
+pub(crate) fn check(engine: &Engine) -> Result<CheckReport> {
+    let mut check = Check { engine, report: CheckReport::default(), known: BTreeSet::new() };
+    check.blocks()?;
+    check.records()?;
+    check.index()?;
+    check.log()?;
+    Ok(check.report)
+}
+
+struct Check<'a> {
+    engine: &'a Engine,
+    report: CheckReport,
+    /// Places that are reported.
+    known: BTreeSet<(PathBuf, u64)>,
+}
+
+impl Check<'_> {
+    /// Takes damage into the report, once for each place and session. Any other error ends the check.
+    fn found(&mut self, id: Option<&SessionId>, error: Error) -> Result<()> {
+        let Error::Corrupted { file, offset, reason } = error else { return Err(error) };
+        if self.known.insert((file.clone(), offset)) || id.is_some() || offset == 0 {
+            self.report.damage.push(Damage { file, offset, id: id.cloned(), reason });
+        }
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<()> {
+        self.engine.health.check_open()
+    }
+
+    fn blocks(&mut self) -> Result<()> {
+        let mut block = 0;
+        while block < self.engine.base.blocks() {
+            self.check_open()?;
+            let verified = self.engine.base.verify(block..block + BLOCKS_AT_ONCE)?;
+            self.report.base_bytes += verified.bytes;
+            for error in verified.damaged {
+                self.found(None, error)?;
+            }
+            block += BLOCKS_AT_ONCE;
+        }
+        Ok(())
+    }
+
+    fn records(&mut self) -> Result<()> {
+        let mut after = None;
+        loop {
+            self.check_open()?;
+            match self.engine.base.check_records(after.as_ref(), RECORDS_AT_ONCE) {
+                Ok(page) => {
+                    self.report.sessions += page.records;
+                    for (id, error) in page.damaged {
+                        self.found(Some(&id), error)?;
+                    }
+                    if page.last.is_none() {
+                        return Ok(());
+                    }
+                    after = page.last;
+                }
+                Err(error @ Error::Corrupted { .. }) => {
+                    self.found(None, error)?;
+                    return self.behind_damage(after.as_ref());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Finds each session that cannot be read, where the records cannot be walked through.
+    fn behind_damage(&mut self, after: Option<&SessionId>) -> Result<()> {
+        let survey = self.engine.base.ids();
+        for error in survey.damage {
+            self.found(None, error)?;
+        }
+        for id in survey.ids.iter().filter(|id| after.is_none_or(|after| *id > after)) {
+            self.check_open()?;
+            match self.engine.base.get(id).and_then(Option::transpose) {
+                Ok(Some(_)) => self.report.sessions += 1,
+                Ok(None) => {}
+                Err(error) => self.found(Some(id), error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn index(&mut self) -> Result<()> {
+        let mut after: Option<IndexKey> = None;
+        loop {
+            self.check_open()?;
+            match self.engine.base.index_page(after.as_ref(), RECORDS_AT_ONCE) {
+                Ok(entries) if entries.is_empty() => return Ok(()),
+                Ok(mut entries) => after = entries.pop(),
+                Err(error) => return self.found(None, error),
+            }
+        }
+    }
+
+    fn log(&mut self) -> Result<()> {
+        for segment in self.engine.log.written() {
+            self.check_open()?;
+            match segment.verify(&self.engine.log) {
+                Ok(bytes) => self.report.log_bytes += bytes,
+                Err(error) => self.found(None, error)?,
+            }
+        }
+        Ok(())
+    }
+}
