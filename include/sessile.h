@@ -224,6 +224,11 @@ typedef uint32_t sessile_durability;
 #endif // __cplusplus
 
 /**
+ * What a check went through and found. It never changes: any number of threads may read it.
+ */
+typedef struct sessile_check_report sessile_check_report;
+
+/**
  * A walk over all sessions of a store, in order of their ids' bytes.
  *
  * Several threads may share one; each session then goes to one of them.
@@ -411,6 +416,18 @@ typedef struct sessile_stats {
    * Sessions in the base as of the last checkpoint, expired ones not yet reaped included.
    */
   uint64_t base_sessions;
+  /**
+   * Passes of the background scrub that ended.
+   */
+  uint64_t scrub_passes;
+  /**
+   * Bytes of the base's file that the scrub verified.
+   */
+  uint64_t scrub_bytes;
+  /**
+   * Damaged places that the last pass of the scrub found.
+   */
+  uint64_t scrub_damaged;
 } sessile_stats;
 
 #ifdef __cplusplus
@@ -533,6 +550,23 @@ sessile_status sessile_options_set_payload_bytes_max(struct sessile_options *opt
  */
 sessile_status sessile_options_set_checkpoint_interval_ms(struct sessile_options *options,
                                                           uint64_t checkpoint_interval_ms);
+
+/**
+ * How long after one another the passes begin in which all of the base is verified in the background, in milliseconds;
+ * 0: never. From one second to a hundred days; the first comes after ten minutes at the latest. Default: one day.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ */
+sessile_status sessile_options_set_scrub_interval_ms(struct sessile_options *options,
+                                                     uint64_t scrub_interval_ms);
+
+/**
+ * How much of the base such a pass reads at most, in bytes per second. From 64 KiB to 1 GiB. Default: 8 MiB.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ */
+sessile_status sessile_options_set_scrub_bytes_per_second(struct sessile_options *options,
+                                                          uint64_t scrub_bytes_per_second);
 
 /**
  * How long `sessile_store_open` waits for another process to let go of the store, in milliseconds; 0 does not wait.
@@ -879,6 +913,53 @@ sessile_status sessile_store_backup(const struct sessile_store *store,
 sessile_status sessile_store_stats(const struct sessile_store *store,
                                    size_t stats_bytes,
                                    struct sessile_stats *stats_out);
+
+/**
+ * Verifies everything that the store has on the disk: each block of the base against its checksum, each record, the
+ * expiry index, and the log as far as it is written. Blocks, for as long as reading all of it takes; other operations
+ * go on meanwhile.
+ *
+ * `*report_out` is a report that the caller owns and ends with `sessile_check_report_free`; NULL on failure. Damage is
+ * no failure of the check: it is in the report.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+ * - `SESSILE_STATUS_IO`, `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ */
+sessile_status sessile_store_check(const struct sessile_store *store,
+                                   struct sessile_check_report **report_out);
+
+/**
+ * How many sessions of the base could be read. Of NULL: 0.
+ */
+uint64_t sessile_check_report_sessions(const struct sessile_check_report *report);
+
+/**
+ * How many damaged places and sessions were found; 0: the store is sound. Of NULL: 0.
+ */
+size_t sessile_check_report_len(const struct sessile_check_report *report);
+
+/**
+ * The file that damage `index` is in, in UTF-8, valid until the report is freed. An empty text where there is no such
+ * damage.
+ */
+const char *sessile_check_report_file(const struct sessile_check_report *report,
+                                      size_t index);
+
+/**
+ * Where in its file damage `index` is, in bytes; 0 where the place is not known or there is no such damage.
+ */
+uint64_t sessile_check_report_offset_bytes(const struct sessile_check_report *report, size_t index);
+
+/**
+ * What damage `index` is, in UTF-8, valid until the report is freed. An empty text where there is no such damage.
+ */
+const char *sessile_check_report_reason(const struct sessile_check_report *report,
+                                        size_t index);
+
+/**
+ * Ends a report. NULL is nothing to end.
+ */
+void sessile_check_report_free(struct sessile_check_report *report);
 
 /**
  * Opens a damaged store with what is left of it, and lists what could not be saved.

@@ -13,6 +13,7 @@
 
 pub mod abi;
 pub mod bytes;
+pub mod check;
 pub mod completion;
 pub mod cursor;
 pub mod error;

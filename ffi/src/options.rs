@@ -162,6 +162,29 @@ pub extern "C" fn sessile_options_set_checkpoint_interval_ms(
     change(options, |options| options.checkpoint_interval(Duration::from_millis(checkpoint_interval_ms)))
 }
 
+/// How long after one another the passes begin in which all of the base is verified in the background, in milliseconds;
+/// 0: never. From one second to a hundred days; the first comes after ten minutes at the latest. Default: one day.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_options_set_scrub_interval_ms(
+    options: Option<&mut sessile_options>,
+    scrub_interval_ms: u64,
+) -> sessile_status {
+    change(options, |options| options.scrub_interval(Duration::from_millis(scrub_interval_ms)))
+}
+
+/// How much of the base such a pass reads at most, in bytes per second. From 64 KiB to 1 GiB. Default: 8 MiB.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_options_set_scrub_bytes_per_second(
+    options: Option<&mut sessile_options>,
+    scrub_bytes_per_second: u64,
+) -> sessile_status {
+    change(options, |options| options.scrub_bytes_per_second(scrub_bytes_per_second))
+}
+
 /// How long `sessile_store_open` waits for another process to let go of the store, in milliseconds; 0 does not wait.
 /// Belongs to the handle. Default: 5 s, since a deploy starts the new process before the old one has gone.
 ///

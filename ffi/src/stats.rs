@@ -64,6 +64,12 @@ pub struct sessile_stats {
     pub base_bytes: u64,
     /// Sessions in the base as of the last checkpoint, expired ones not yet reaped included.
     pub base_sessions: u64,
+    /// Passes of the background scrub that ended.
+    pub scrub_passes: u64,
+    /// Bytes of the base's file that the scrub verified.
+    pub scrub_bytes: u64,
+    /// Damaged places that the last pass of the scrub found.
+    pub scrub_damaged: u64,
 }
 
 impl From<Stats> for sessile_stats {
@@ -95,6 +101,9 @@ impl From<Stats> for sessile_stats {
             log_bytes_used: stats.log_bytes_used,
             base_bytes: stats.base_bytes,
             base_sessions: stats.base_sessions,
+            scrub_passes: stats.scrub_passes,
+            scrub_bytes: stats.scrub_bytes,
+            scrub_damaged: stats.scrub_damaged,
         }
     }
 }

@@ -147,6 +147,17 @@ static void clear_removes_everything(sessile_store *store) {
   CHECK(len == 0);
 }
 
+static void a_check_of_a_sound_store_finds_nothing(sessile_store *store) {
+  sessile_check_report *report = NULL;
+  CHECK_OK(sessile_store_flush(store));
+  CHECK_OK(sessile_store_check(store, &report));
+  CHECK(sessile_check_report_sessions(report) == 300);
+  CHECK(sessile_check_report_len(report) == 0);
+  CHECK(sessile_check_report_file(report, 0)[0] == 0 && sessile_check_report_reason(report, 0)[0] == 0);
+  CHECK(sessile_check_report_offset_bytes(report, 0) == 0);
+  sessile_check_report_free(report);
+}
+
 static void a_salvage_of_a_sound_store_drops_nothing(void) {
   char path[600];
   sessile_options *options = sessile_options_new(path_in(path, sizeof path, "backup"));
@@ -174,6 +185,7 @@ int main(void) {
   CHECK_OK(sessile_store_sync(store));
   a_backup_is_a_store(store);
   figures_count(store);
+  a_check_of_a_sound_store_finds_nothing(store);
   an_expired_session_is_reaped(store);
   clear_removes_everything(store);
   close_store(store);

@@ -23,6 +23,7 @@ static void null_is_freed(void) {
   sessile_cursor_close(NULL);
   sessile_error_free(NULL);
   sessile_dropped_free(NULL);
+  sessile_check_report_free(NULL);
 }
 
 static void null_has_neutral_values(void) {
@@ -57,6 +58,8 @@ static void options_refuse(void) {
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_log_bytes_max(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_payload_bytes_max(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_checkpoint_interval_ms(NULL, 1));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_scrub_interval_ms(NULL, 1));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_scrub_bytes_per_second(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_open_timeout_ms(NULL, 1));
 
   char path[600];
@@ -138,6 +141,9 @@ static void every_operation_fails(sessile_status expected, sessile_store *store)
   CHECK(len == 0);
   CHECK_STATUS(expected, sessile_store_flush(store));
   CHECK_STATUS(expected, sessile_store_sync(store));
+  sessile_check_report *report = (void *)&len;
+  CHECK_STATUS(expected, sessile_store_check(store, &report));
+  CHECK(report == NULL && sessile_check_report_len(report) == 0 && sessile_check_report_sessions(report) == 0);
   CHECK_STATUS(expected, sessile_store_backup(store, "/tmp/never-made"));
   CHECK_STATUS(expected, sessile_store_stats(store, sizeof stats, &stats));
   CHECK(stats.hits == 0 && stats.base_sessions == 0);

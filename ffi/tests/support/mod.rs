@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources that are in the header, in the order of the header.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "abi",
     "version",
     "status",
@@ -21,6 +21,7 @@ const SOURCES: [&str; 13] = [
     "completion",
     "stats",
     "upkeep",
+    "check",
     "salvage",
 ];
 
