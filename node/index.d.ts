@@ -63,6 +63,16 @@ export interface SessileStoreOptions {
   checkpointInterval?: number
 
   /**
+   * How long after one another the passes begin in which all of the base is verified in the background, in
+   * seconds; 0 never does. The first comes after ten minutes at the latest; damage that is found is an `error`
+   * event. 0, or from 1 to 8640000. Default: 86400, a day.
+   */
+  scrubInterval?: number
+
+  /** How much of the base such a pass reads at most, in bytes per second. From 65536 to 1 GiB. Default: 8 MiB. */
+  scrubBytesPerSecond?: number
+
+  /**
    * How long to wait for another process to let go of the store, in seconds; 0 does not wait. Belongs to
    * this store object. From 0 to 86400. Default: 5.
    */
@@ -123,8 +133,38 @@ export interface SessileStats {
   baseBytes: number
   /** Sessions in the base as of the last checkpoint, expired ones that are not removed yet included. */
   baseSessions: number
+  /** Passes of the background scrub that ended. */
+  scrubPasses: number
+  /** Bytes of the base's file that the scrub verified. */
+  scrubBytes: number
+  /** Damaged places that the last pass of the scrub found. */
+  scrubDamaged: number
   /** Figures that a later version may add. */
   [figure: string]: number
+}
+
+/** A part of a store that is damaged, or that a salvage could not save. */
+export interface SessileDamage {
+  /** The file it is in. */
+  file: string
+  /** Where in the file, in bytes; 0 where the place is not known. */
+  offset: number
+  /** The session that cannot be read for it; null where that is not one session. */
+  id: string | null
+  /** What was found. */
+  reason: string
+}
+
+/** What a check went through and found. */
+export interface SessileCheckReport {
+  /** Sessions read from the base. */
+  sessions: number
+  /** Bytes of the base's file that were verified. */
+  baseBytes: number
+  /** Bytes of the log that were verified. */
+  logBytes: number
+  /** All damage that was found; empty: the store is sound. */
+  damage: SessileDamage[]
 }
 
 /** The codes of a {@link SessileError}, and of the `TypeError`s and `RangeError`s for wrong arguments. */
@@ -213,6 +253,17 @@ export declare class SessileStore extends Store {
     options: SessileStoreOptions
   ): Promise<InstanceType<This>>
 
+  /**
+   * Opens a damaged store with what is left of it. Resolves with the store and a list of what could not be saved,
+   * empty if nothing was damaged. Copy the directory first: damaged records are removed, damaged parts of the log
+   * stepped over, and a damaged base is set aside as `base.redb.damaged`. Sessions may come back as they were
+   * earlier, and destroyed ones may come back.
+   */
+  static salvage<This extends new (options: SessileStoreOptions) => SessileStore>(
+    this: This,
+    options: SessileStoreOptions
+  ): Promise<{ store: InstanceType<This>; dropped: SessileDamage[] }>
+
   /** Reads a session; undefined where there is none, or it has expired. */
   get(id: string): Promise<SessionData | undefined>
   get(id: string, callback: ResultCallback<SessionData | null>): void
@@ -270,6 +321,13 @@ export declare class SessileStore extends Store {
   /** The store's figures. */
   stats(): Promise<SessileStats>
   stats(callback: ResultCallback<SessileStats>): void
+
+  /**
+   * Verifies everything the store has on the disk, and lists all damage it finds. Takes as long as reading all of
+   * it; other operations go on meanwhile.
+   */
+  check(): Promise<SessileCheckReport>
+  check(callback: ResultCallback<SessileCheckReport>): void
 
   /**
    * Copies the store, with everything acknowledged so far, into `directory`, which must not exist. Throws at

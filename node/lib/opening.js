@@ -52,6 +52,17 @@ class Opening {
     })
   }
 
+  // Opens what is left of a damaged store on a thread, and settles `reply` with what could not be saved.
+  salvage(reply) {
+    this.#isTrying = true
+    const number = nextNumber()
+    const go = (error, dropped) => {
+      this.#settle(error)
+      settle(reply, error, dropped)
+    }
+    expect(native.openSalvage(this.#handle, number), number, this.#work, go, (dropped) => dropped)
+  }
+
   // Does `operation` once the store is open, or fails `reply`. Only for a store that is not open.
   hold(reply, operation) {
     if (this.#isClosed) {

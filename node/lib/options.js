@@ -23,6 +23,8 @@ const OPTIONS = {
   logBytesMax: bytes({ default: 64 * MIB, min: 4 * MIB, max: 65536 * MIB }),
   payloadBytesMax: bytes({ default: 16 * MIB, min: 1, max: 16 * MIB }),
   checkpointInterval: seconds({ default: 60, min: 0.1, max: DAY }),
+  scrubInterval: { default: DAY, check: checkScrubInterval },
+  scrubBytesPerSecond: bytes({ default: 8 * MIB, min: MIB / 16, max: 1024 * MIB }),
   openTimeout: seconds({ default: 5, min: 0, max: DAY }),
 }
 
@@ -65,6 +67,8 @@ function toNative(options) {
     logBytesMax: options.logBytesMax,
     payloadBytesMax: options.payloadBytesMax,
     checkpointIntervalMs: Math.round(options.checkpointInterval * 1000),
+    scrubIntervalMs: Math.round(options.scrubInterval * 1000),
+    scrubBytesPerSecond: options.scrubBytesPerSecond,
     openTimeoutMs: Math.round(options.openTimeout * 1000),
   }
 }
@@ -84,6 +88,11 @@ function checkTtl(name, value) {
     )
   }
   lifetime(name, value)
+}
+
+// 0 is off.
+function checkScrubInterval(name, value) {
+  if (value !== 0) checkNumber(name, value, { min: 1, max: 100 * DAY, unit: 'seconds' })
 }
 
 function checkPath(name, value) {

@@ -69,22 +69,32 @@ class SessileStore extends Store {
 
   // Opens a store without blocking the event loop; resolves when it is usable.
   static async open(options) {
+    const { store } = await SessileStore.#openLater(this, options, (opening, reply) => opening.later(reply))
+    return store
+  }
+
+  // Opens a damaged store with what is left of it; resolves with it and with what could not be saved.
+  static async salvage(options) {
+    const salvaged = await SessileStore.#openLater(this, options, (opening, reply) => opening.salvage(reply))
+    return { store: salvaged.store, dropped: salvaged.answer }
+  }
+
+  static async #openLater(This, options, begin) {
     isOpeningLater = true
     let store
     try {
-      store = new this(options)
+      store = new This(options)
     } finally {
       isOpeningLater = false
     }
     const opened = new Deferred()
-    store.#opening.later(opened)
+    begin(store.#opening, opened)
     try {
-      await opened.promise
+      return { store, answer: await opened.promise }
     } catch (error) {
       leave(store.#number)
       throw error
     }
-    return store
   }
 
   get(id, callback) {
@@ -256,6 +266,10 @@ class SessileStore extends Store {
 
   reap(callback) {
     return this.#onThread(replyTo(callback, arguments.length > 0, this.#report), native.reap, toResult)
+  }
+
+  check(callback) {
+    return this.#onThread(replyTo(callback, arguments.length > 0, this.#report), native.check, toResult)
   }
 
   backup(directory, callback) {

@@ -11,6 +11,7 @@
 
 mod answer;
 mod batch;
+mod damage;
 mod failure;
 mod guard;
 mod id;

@@ -29,6 +29,10 @@ pub(crate) struct StoreOptions {
     pub payload_bytes_max: f64,
     /// How long a change stays in the log alone.
     pub checkpoint_interval_ms: f64,
+    /// How long after one another the scrub's passes begin.
+    pub scrub_interval_ms: f64,
+    /// How much of the base a pass reads in a second.
+    pub scrub_bytes_per_second: f64,
     /// How long to wait for another process.
     pub open_timeout_ms: f64,
 }
@@ -58,7 +62,9 @@ impl TryFrom<StoreOptions> for Options {
             .base_cache_bytes(whole(given.base_cache_bytes))
             .log_bytes_max(whole(given.log_bytes_max))
             .payload_bytes_max(whole(given.payload_bytes_max))
-            .checkpoint_interval(millis(given.checkpoint_interval_ms)))
+            .checkpoint_interval(millis(given.checkpoint_interval_ms))
+            .scrub_interval(millis(given.scrub_interval_ms))
+            .scrub_bytes_per_second(whole(given.scrub_bytes_per_second)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use sessile::Session;
+use sessile::{CheckReport, Dropped, Session};
 
 use crate::batch::{Notices, Results};
 use crate::failure::Failure;
@@ -27,6 +27,8 @@ pub(crate) enum Outcome {
     Found(Option<Session>),
     Count(u64),
     Page(Page),
+    Report(CheckReport),
+    Dropped(Vec<Dropped>),
 }
 
 /// The end of the request with that number.

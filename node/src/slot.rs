@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sessile::{Error, Event, Options, Store, Subscription};
+use sessile::{Dropped, Error, Event, Options, Store, Subscription};
 
 use crate::failure::Failure;
 use crate::queue::{Notice, Queue};
@@ -46,13 +46,25 @@ impl Slot {
 
     /// Opens the store, waiting for another process as long as the options say or until [`Slot::call_off`].
     pub(crate) fn open_waiting(&self, queue: &Arc<Queue>) -> Result<(), Failure> {
+        let store = self.wait(|| Store::open(self.options.clone()))?;
+        self.take(store, queue)
+    }
+
+    /// Opens what is left of a damaged store, and waits as [`Slot::open_waiting`] does.
+    pub(crate) fn salvage_waiting(&self, queue: &Arc<Queue>) -> Result<Vec<Dropped>, Failure> {
+        let (store, dropped) = self.wait(|| Store::open_salvage(self.options.clone()))?;
+        self.take(store, queue)?;
+        Ok(dropped)
+    }
+
+    fn wait<T>(&self, open: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
         let begun = Instant::now();
         loop {
-            match Store::open(self.options.clone()) {
+            match open() {
                 Err(Error::Locked { .. }) if !self.is_called_off() && begun.elapsed() < self.open_timeout => {
                     thread::sleep(RETRY_AFTER.min(self.open_timeout.saturating_sub(begun.elapsed())));
                 }
-                result => return self.take(result?, queue),
+                result => return result,
             }
         }
     }

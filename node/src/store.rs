@@ -105,6 +105,20 @@ pub(crate) fn open_later<'env>(env: &'env Env, handle: &External<Handle>, reques
     })
 }
 
+/// Opens what is left of a damaged store on a thread of its own, waiting as [`open_later`] does; answers with what
+/// could not be saved.
+#[napi]
+pub(crate) fn open_salvage<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let (slot, queue) = (Arc::clone(&handle.slot), Arc::clone(handle.port.queue()));
+        handle.port.spawn(env, request, move || slot.salvage_waiting(&queue).map(Outcome::Dropped))
+    })
+}
+
 /// Ends the waiting of [`open_later`]; it fails then if another process still has the store.
 #[napi]
 pub(crate) fn open_call_off(handle: &External<Handle>) {
@@ -231,6 +245,12 @@ pub(crate) fn flush<'env>(env: &'env Env, handle: &External<Handle>, request: u3
 #[napi]
 pub(crate) fn reap<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
     answer(env, || handle.spawn(env, request, |store| Ok(Outcome::Count(store.reap()?))))
+}
+
+/// Verifies all that the store has on the disk.
+#[napi]
+pub(crate) fn check<'env>(env: &'env Env, handle: &External<Handle>, request: u32) -> napi::Result<Unknown<'env>> {
+    answer(env, || handle.spawn(env, request, |store| Ok(Outcome::Report(store.check()?))))
 }
 
 /// Copies the store into a new directory.

@@ -106,6 +106,37 @@ describe('a store that is damaged', () => {
     assert.deepEqual(fs.readFileSync(base), damaged)
   })
 
+  test('in a session is an error of that session, named by a check, and dropped by a salvage', async (t) => {
+    const directory = path.join(temporary(t), 'sessions')
+    const before = await SessileStore.open({ path: directory })
+    for (let i = 0; i < 100; i++)
+      await before.set(`id${i}`, sessionOf({ text: `content of ${i};`.repeat(20) }))
+    await before.close()
+    change(path.join(directory, 'base.redb'), (bytes) => {
+      for (let at = bytes.indexOf('content of 7;'); at !== -1; at = bytes.indexOf('content of 7;', at + 1)) {
+        bytes[at] ^= 1
+      }
+    })
+    const damaged = await SessileStore.open({ path: directory })
+    await assert.rejects(damaged.get('id7'), {
+      code: 'ERR_SESSILE_CORRUPTED',
+      message: /base\.redb.*checksum/,
+    })
+    const { damage } = await damaged.check()
+    assert.ok(damage.some(({ id, file }) => id === 'id7' && file.endsWith('base.redb')))
+    await damaged.close()
+
+    const { store, dropped } = await SessileStore.salvage({ path: directory })
+    t.after(() => store.close())
+    assert.ok(dropped.some(({ id }) => id === 'id7'))
+    assert.equal(await store.get('id7'), undefined)
+    assert.equal(
+      await store.length(),
+      100 - dropped.filter(({ id }) => id !== null).length
+    )
+    assert.deepEqual((await store.check()).damage, [])
+  })
+
   test('in its log, among what was acknowledged, is refused and left as it is', async (t) => {
     const directory = path.join(temporary(t), 'sessions')
     const code = `

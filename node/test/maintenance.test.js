@@ -40,6 +40,18 @@ describe('flush', () => {
   })
 })
 
+describe('check', () => {
+  test('of a sound store finds its sessions and no damage', async (t) => {
+    const store = openStore(t)
+    for (let i = 0; i < 20; i++) await store.set(`id${i}`, sessionOf({ i }))
+    await store.flush()
+    const report = await store.check()
+    assert.deepEqual(report.damage, [])
+    assert.equal(report.sessions, 20)
+    assert.ok(report.baseBytes > 0 && report.logBytes > 0)
+  })
+})
+
 describe('backup', () => {
   test('makes a store with everything acknowledged before, and leaves the live one alone', async (t) => {
     const store = openStore(t)

@@ -40,6 +40,13 @@ async function promises(data: session.SessionData): Promise<void> {
   count.toFixed()
   await store.flush()
   await store.backup('elsewhere')
+  const places: number[] = (await store.check()).damage.map(({ offset }) => offset)
+  const salvaged = await SessileStore.salvage({
+    path: 'sessions',
+    scrubInterval: 0,
+    scrubBytesPerSecond: 65536,
+  })
+  places.push(salvaged.dropped.length, (await salvaged.store.stats()).scrubDamaged)
   await store.clear()
   await store.close()
 }
@@ -52,6 +59,7 @@ function callbacks(data: session.SessionData, done?: () => void): void {
   store.all((_error, sessions) => sessions?.map((each) => each.id))
   store.length((_error, count) => count?.toFixed())
   store.stats((_error, stats) => stats?.syncMicrosMax.toFixed())
+  store.check((_error, report) => report?.damage[0]?.id?.length)
   store.close((error) => error)
   // @ts-expect-error A callback is a function.
   store.get('id', 7)

@@ -1,0 +1,56 @@
+//! Damage that was found, on its way to JavaScript.
+
+use std::path::PathBuf;
+
+use napi::bindgen_prelude::{Array, Env, Null, Object};
+use sessile::{CheckReport, Damage, Dropped, SessionId};
+
+use crate::raw;
+
+/// One damaged part of a store.
+pub(crate) struct Part {
+    file: PathBuf,
+    offset: u64,
+    id: Option<SessionId>,
+    reason: String,
+}
+
+impl From<Dropped> for Part {
+    fn from(dropped: Dropped) -> Self {
+        Self { file: dropped.file, offset: dropped.offset, id: dropped.id, reason: dropped.reason }
+    }
+}
+
+impl From<Damage> for Part {
+    fn from(damage: Damage) -> Self {
+        Self { file: damage.file, offset: damage.offset, id: damage.id, reason: damage.reason }
+    }
+}
+
+/// The parts as a list of `{ file, offset, id, reason }`.
+pub(crate) fn list<'env>(env: &'env Env, parts: Vec<Part>) -> napi::Result<Array<'env>> {
+    let mut list = env.create_array(0)?;
+    for part in parts {
+        let mut object = Object::new(env)?;
+        object.set("file", part.file.display().to_string())?;
+        object.set("offset", raw::number(part.offset))?;
+        // An id that is no text was not written from JavaScript, which could not name it.
+        match part.id.as_ref().and_then(|id| std::str::from_utf8(id.as_bytes()).ok()) {
+            Some(id) => object.set("id", id)?,
+            None => object.set("id", Null)?,
+        }
+        object.set("reason", part.reason)?;
+        list.insert(object)?;
+    }
+    Ok(list)
+}
+
+/// The report as `{ sessions, baseBytes, logBytes, damage }`.
+pub(crate) fn report<'env>(env: &'env Env, report: CheckReport) -> napi::Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set("sessions", raw::number(report.sessions))?;
+    object.set("baseBytes", raw::number(report.base_bytes))?;
+    object.set("logBytes", raw::number(report.log_bytes))?;
+    object.set("damage", list(env, report.damage.into_iter().map(Part::from).collect())?)?;
+    Ok(object)
+}
