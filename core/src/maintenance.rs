@@ -4,6 +4,7 @@
 //! capturing a checkpoint and committing it, it does nothing else, so that nothing it knows of the table
 //! goes stale.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::lock::{Condvar, Mutex};
@@ -27,6 +28,8 @@ const RETRY_MILLIS: u64 = 1000;
 /// The older half of the log is covered alone where of a hundred changed sessions this many are in the other:
 /// well above the share of sessions that never change twice.
 const REPLAYED_FROM_PERCENT: usize = 80;
+/// Of so many places it is remembered that they are damaged.
+const TOLD_MAX: usize = 1000;
 /// Sessions that cannot be reaped yet are looked at again after this long.
 const RECHECK_MILLIS: u64 = 20;
 
@@ -186,6 +189,8 @@ pub(crate) struct Maintenance {
     checkpoint: Option<(Checkpoint, u64, Instant)>,
     reaper: Reaper,
     scrub: Scrub,
+    /// Damage that was told of: what needs it is tried again each second.
+    told: BTreeSet<String>,
     reaped_since_request: u64,
     /// When the last checkpoint of everything that succeeded began.
     last_checkpoint_millis: u64,
@@ -203,6 +208,7 @@ impl Maintenance {
             checkpoint: None,
             reaper: Reaper::default(),
             scrub: Scrub::new(millis(scrub_interval), now_millis),
+            told: BTreeSet::new(),
             reaped_since_request: 0,
             last_checkpoint_millis: now_millis,
             began_millis: now_millis,
@@ -328,11 +334,22 @@ impl Maintenance {
     fn failed(&mut self, engine: &Engine, ticket: u64, error: Error) -> Next {
         engine.counters.checkpoint_failures.one();
         engine.health.checkpoint_ended(Some(error.clone()));
-        engine.observers.emit(Event::BackgroundError(error.clone()));
+        self.tell(engine, error.clone());
         engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Err(error));
         self.retry_at_millis = engine.time.monotonic_millis() + RETRY_MILLIS;
         engine.sequencer.wake();
         Next::Again
+    }
+
+    /// Tells of a failure; of damage once.
+    fn tell(&mut self, engine: &Engine, error: Error) {
+        if matches!(error, Error::Corrupted { .. })
+            && self.told.len() < TOLD_MAX
+            && !self.told.insert(error.to_string())
+        {
+            return;
+        }
+        engine.observers.emit(Event::BackgroundError(error));
     }
 
     fn answer_failed(&self, engine: &Engine, error: &Error) {
@@ -381,7 +398,7 @@ impl Maintenance {
             }
             Err(error) => {
                 self.reap_again_at_millis = now_millis + RETRY_MILLIS;
-                engine.observers.emit(Event::BackgroundError(error.clone()));
+                self.tell(engine, error.clone());
                 if requested {
                     engine.doorbell.answer(|requests| &mut requests.reap, asked, Err(error));
                 }
@@ -395,7 +412,7 @@ impl Maintenance {
         self.next_due = match self.reaper.next_due(&engine.table, &engine.base) {
             Ok(next_due) => next_due,
             Err(error) => {
-                engine.observers.emit(Event::BackgroundError(error));
+                self.tell(engine, error);
                 self.reap_again_at_millis = engine.time.monotonic_millis() + RETRY_MILLIS;
                 None
             }
