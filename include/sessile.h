@@ -951,6 +951,13 @@ const char *sessile_check_report_file(const struct sessile_check_report *report,
 uint64_t sessile_check_report_offset_bytes(const struct sessile_check_report *report, size_t index);
 
 /**
+ * The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is a
+ * part of a file that is damaged, or there is no such damage.
+ */
+struct sessile_bytes sessile_check_report_id(const struct sessile_check_report *report,
+                                             size_t index);
+
+/**
  * What damage `index` is, in UTF-8, valid until the report is freed. An empty text where there is no such damage.
  */
 const char *sessile_check_report_reason(const struct sessile_check_report *report,
@@ -995,6 +1002,13 @@ const char *sessile_dropped_file(const struct sessile_dropped *dropped,
  * Where in its file item `index` was, in bytes; 0 where the place is not known or there is no such item.
  */
 uint64_t sessile_dropped_offset_bytes(const struct sessile_dropped *dropped, size_t index);
+
+/**
+ * The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part of
+ * a file, or there is no such item.
+ */
+struct sessile_bytes sessile_dropped_id(const struct sessile_dropped *dropped,
+                                        size_t index);
 
 /**
  * What was found at item `index`, in UTF-8, valid until the list is freed. An empty text where there is no such item.

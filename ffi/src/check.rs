@@ -3,8 +3,9 @@
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 
-use sessile::{CheckReport, Damage};
+use sessile::{CheckReport, Damage, SessionId};
 
+use crate::bytes::sessile_bytes;
 use crate::guard::guarded_or;
 use crate::handle::{Output, give};
 use crate::status::sessile_status;
@@ -20,19 +21,17 @@ pub struct sessile_check_report {
 struct Item {
     file: CString,
     offset_bytes: u64,
+    id: Option<SessionId>,
     reason: CString,
 }
 
 impl From<Damage> for Item {
     fn from(damage: Damage) -> Self {
-        let reason = match damage.id {
-            Some(id) => format!("the session {id:?}: {}", damage.reason),
-            None => damage.reason,
-        };
         Self {
             file: text::to_c(damage.file.display().to_string()),
             offset_bytes: damage.offset,
-            reason: text::to_c(reason),
+            id: damage.id,
+            reason: text::to_c(damage.reason),
         }
     }
 }
@@ -92,6 +91,14 @@ pub extern "C" fn sessile_check_report_file(report: Option<&sessile_check_report
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_offset_bytes(report: Option<&sessile_check_report>, index: usize) -> u64 {
     item(report, index).map_or(0, |item| item.offset_bytes)
+}
+
+/// The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is a
+/// part of a file that is damaged, or there is no such damage.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_check_report_id(report: Option<&sessile_check_report>, index: usize) -> sessile_bytes {
+    let id = item(report, index).and_then(|item| item.id.as_ref());
+    id.map_or(sessile_bytes::NONE, |id| sessile_bytes::of(id.as_bytes()))
 }
 
 /// What damage `index` is, in UTF-8, valid until the report is freed. An empty text where there is no such damage.

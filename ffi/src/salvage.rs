@@ -3,8 +3,9 @@
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 
-use sessile::{Dropped, Store};
+use sessile::{Dropped, SessionId, Store};
 
+use crate::bytes::sessile_bytes;
 use crate::error::sessile_error;
 use crate::guard::guarded_or;
 use crate::handle::{Output, give, given};
@@ -19,6 +20,7 @@ pub struct sessile_dropped(Vec<Item>);
 struct Item {
     file: CString,
     offset_bytes: u64,
+    id: Option<SessionId>,
     reason: CString,
 }
 
@@ -27,6 +29,7 @@ impl From<Dropped> for Item {
         Self {
             file: text::to_c(dropped.file.display().to_string()),
             offset_bytes: dropped.offset,
+            id: dropped.id,
             reason: text::to_c(dropped.reason),
         }
     }
@@ -84,6 +87,14 @@ pub extern "C" fn sessile_dropped_file(dropped: Option<&sessile_dropped>, index:
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_offset_bytes(dropped: Option<&sessile_dropped>, index: usize) -> u64 {
     item(dropped, index).map_or(0, |item| item.offset_bytes)
+}
+
+/// The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part of
+/// a file, or there is no such item.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_dropped_id(dropped: Option<&sessile_dropped>, index: usize) -> sessile_bytes {
+    let id = item(dropped, index).and_then(|item| item.id.as_ref());
+    id.map_or(sessile_bytes::NONE, |id| sessile_bytes::of(id.as_bytes()))
 }
 
 /// What was found at item `index`, in UTF-8, valid until the list is freed. An empty text where there is no such item.

@@ -38,6 +38,7 @@ static void null_has_neutral_values(void) {
   CHECK(strcmp(sessile_dropped_file(NULL, 3), "") == 0);
   CHECK(strcmp(sessile_dropped_reason(NULL, 3), "") == 0);
   CHECK(sessile_dropped_offset_bytes(NULL, 3) == 0);
+  CHECK(sessile_dropped_id(NULL, 3).len == 0 && sessile_check_report_id(NULL, 3).len == 0);
 }
 
 static void every_number_has_a_message(void) {
