@@ -130,10 +130,7 @@ describe('a store that is damaged', () => {
     t.after(() => store.close())
     assert.ok(dropped.some(({ id }) => id === 'id7'))
     assert.equal(await store.get('id7'), undefined)
-    assert.equal(
-      await store.length(),
-      100 - dropped.filter(({ id }) => id !== null).length
-    )
+    assert.equal(await store.length(), 100 - dropped.filter(({ id }) => id !== null).length)
     assert.deepEqual((await store.check()).damage, [])
   })
 

@@ -129,6 +129,11 @@ describe('sizes and durations', () => {
     })
   }
 
+  test('a scrub is off, or between its bounds', (t) => {
+    for (const scrubInterval of [0, 1, 8640000]) openStore(t, { scrubInterval })
+    for (const scrubBytesPerSecond of [65536, 1024 * MIB]) openStore(t, { scrubBytesPerSecond })
+  })
+
   test('a log that cannot hold four of the largest sessions is refused', (t) => {
     refuses(t, { logBytesMax: 8 * MIB }, RangeError, /logBytesMax.*at least four times payloadBytesMax/)
     openStore(t, { logBytesMax: 8 * MIB, payloadBytesMax: 2 * MIB })
