@@ -144,7 +144,7 @@ fn every_option_outside_its_range_is_refused_by_name() {
     let place = Place::new();
     let new = || options(&place.store());
     let year = 365 * DAY;
-    let outside: [(&str, Options); 14] = [
+    let outside: [(&str, Options); 18] = [
         ("path", options(Path::new(""))),
         ("ttl", new().ttl(Duration::ZERO)),
         ("ttl", new().ttl(Duration::from_micros(999))),
@@ -159,6 +159,10 @@ fn every_option_outside_its_range_is_refused_by_name() {
         ("log_bytes_max", new().log_bytes_max(4 * Options::PAYLOAD_BYTES_LIMIT - 1)),
         ("checkpoint_interval", new().checkpoint_interval(Duration::from_millis(99))),
         ("checkpoint_interval", new().checkpoint_interval(DAY + Duration::from_millis(1))),
+        ("scrub_interval", new().scrub_interval(Duration::from_millis(999))),
+        ("scrub_interval", new().scrub_interval(100 * DAY + Duration::from_millis(1))),
+        ("scrub_bytes_per_second", new().scrub_bytes_per_second((64 << 10) - 1)),
+        ("scrub_bytes_per_second", new().scrub_bytes_per_second((1 << 30) + 1)),
     ];
     for (name, options) in outside {
         let error = Store::open(options.clone()).unwrap_err();
@@ -185,6 +189,11 @@ fn every_option_at_the_ends_of_its_range_is_accepted() {
         new().log_bytes_max(64 * 1024 * MIB),
         new().checkpoint_interval(Duration::from_millis(100)),
         new().checkpoint_interval(DAY),
+        new().scrub_interval(Duration::ZERO),
+        new().scrub_interval(Duration::from_secs(1)),
+        new().scrub_interval(100 * DAY),
+        new().scrub_bytes_per_second(64 << 10),
+        new().scrub_bytes_per_second(1 << 30),
         new().open_timeout(Duration::MAX),
     ];
     for options in inside {

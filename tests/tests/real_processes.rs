@@ -117,6 +117,8 @@ fn openers_that_disagree_are_told_about_which_option() {
         ("log_bytes_max", agreed().log_bytes_max(128 * mib)),
         ("payload_bytes_max", agreed().payload_bytes_max(mib)),
         ("checkpoint_interval", agreed().checkpoint_interval(Duration::from_secs(1))),
+        ("scrub_interval", agreed().scrub_interval(Duration::from_secs(1))),
+        ("scrub_bytes_per_second", agreed().scrub_bytes_per_second(1 << 20)),
     ];
     for (name, options) in disagreeing {
         let error = Store::open(options).unwrap_err();
