@@ -319,3 +319,73 @@ fn damage_that_reaches_into_what_the_base_does_not_have_is_reported() {
     world.open_unchecked().unwrap();
     world.check();
 }
+
+/// What shares a sector or block with the last batch is lost with it, and so would the mark be that tells of it.
+#[test]
+fn a_destroyed_block_with_the_last_frame_is_reported_once_the_store_was_idle() {
+    for len in [512, 4096] {
+        for byte in [0, 0xFF] {
+            let (mut world, frames) = three_frames();
+            world.advance(60);
+            world.kill();
+            let block = frames[2].offset / len * len;
+            world.disk.damage(&frames[2].path, block, &vec![byte; len as usize]);
+            let (file, offset, reason) = open_damaged(&mut world);
+            assert_eq!(file, frames[2].path, "{reason}");
+            // The first frame that reaches into what was destroyed.
+            let first = frames.iter().find(|frame| frame.offset + frame.len > block).unwrap();
+            assert_eq!(offset, first.offset, "{reason}");
+        }
+    }
+}
+
+/// All files of the store.
+fn files(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
+    let (store, log) = (Path::new(PATH), Path::new(PATH).join("log"));
+    let segments = world.disk.list(&log).unwrap().into_iter().map(|name| log.join(name));
+    let paths = segments.chain([store.join("base.redb")]);
+    paths.map(|path| (path.clone(), world.disk.content(&path))).collect()
+}
+
+fn put_back(world: &World, (path, content): &(PathBuf, Vec<u8>)) {
+    let file = match world.disk.open(path) {
+        Ok(file) => file,
+        Err(_) => world.disk.create(path).unwrap(),
+    };
+    file.set_len(content.len() as u64).unwrap();
+    file.write_at(0, content).unwrap();
+    file.sync_data().unwrap();
+}
+
+/// A file from a backup of another day, or that the disk has taken back.
+#[test]
+fn a_base_and_a_log_of_different_days_are_reported() {
+    for is_base_older in [true, false] {
+        let (mut world, _) = three_frames();
+        world.checkpoint();
+        world.kill();
+        let before = files(&world);
+        world.open_unchecked().unwrap();
+        for name in ["d", "e"] {
+            world.set(name, 1000, HOUR);
+            world.settle();
+        }
+        if !is_base_older {
+            world.checkpoint();
+        }
+        world.advance(60);
+        world.kill();
+        let (log, base): (Vec<_>, Vec<_>) =
+            before.iter().partition(|(path, _)| path.starts_with(Path::new(PATH).join("log")));
+        if is_base_older {
+            base.into_iter().for_each(|file| put_back(&world, file));
+        } else {
+            for (path, _) in files(&world).iter().filter(|(path, _)| path.extension().unwrap() == "log") {
+                world.disk.remove_file(path).unwrap();
+            }
+            log.into_iter().for_each(|file| put_back(&world, file));
+        }
+        let (file, _, reason) = open_damaged(&mut world);
+        assert!(file.starts_with(Path::new(PATH).join("log")), "{}: {reason}", file.display());
+    }
+}
