@@ -11,9 +11,11 @@ mod block_file;
 mod commit;
 mod header;
 mod layout;
+mod overlay;
 mod read;
 mod sums;
 mod survey;
+mod unverified;
 
 pub(crate) use commit::{Batch, Committed};
 pub(crate) use read::{DueEntry, Part};
@@ -28,7 +30,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::lock::{Mutex, RwLock};
-use block_file::{BlockFile, Damage, Refusal};
+use block_file::{BlockFile, Damage, Refusal, Trust};
+use overlay::Overlay;
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
 
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
@@ -45,7 +48,8 @@ const META_KEY: &str = "store";
 
 /// The base's file in the store's directory.
 pub(crate) const BASE_FILE: &str = "base.redb";
-const NEW_BASE_FILE: &str = "base.redb.new";
+/// A base that is not complete yet, or not installed.
+pub(crate) const NEW_BASE_FILE: &str = "base.redb.new";
 
 /// A session as the base has it.
 #[derive(Debug, Clone)]
@@ -69,6 +73,8 @@ pub(crate) struct Base {
     database: RwLock<Option<Database>>,
     /// What the database reads from.
     file: Mutex<Option<Arc<BlockFile>>>,
+    /// Which blocks are read whatever their checksums say: none but in a salvage.
+    trust: Mutex<Trust>,
     /// Sessions that were found to be unreadable: each try would make redb unusable for a moment.
     unreadable: Mutex<BTreeMap<SessionId, Error>>,
     /// redb panicked over damaged pages since it was opened.
@@ -138,7 +144,7 @@ impl Backend {
     /// `InvalidData` for a file that is damaged or of a newer format, or the disk's own.
     #[cfg(feature = "simulation")]
     pub fn open(file: Arc<dyn StorageFile>) -> io::Result<Self> {
-        match BlockFile::open(file) {
+        match BlockFile::open(file, Trust::Verified) {
             Ok(file) => Ok(Self(Arc::new(file))),
             Err(Refusal::Damage(damage)) => Err(damage.into()),
             Err(Refusal::NewerFormat(format)) => {
@@ -239,6 +245,7 @@ impl Base {
             cache_bytes,
             database: RwLock::new(None),
             file: Mutex::default(),
+            trust: Mutex::default(),
             unreadable: Mutex::default(),
             panicked: AtomicBool::new(false),
             ended: Mutex::new(false),
@@ -274,12 +281,17 @@ impl Base {
         if file.len().map_err(|error| Error::io("read", &self.path, error))? == 0 {
             return Err(self.corrupted("the file is empty"));
         }
-        self.attach(file)
+        if *self.trust.lock() == Trust::Verified {
+            return self.attach(file);
+        }
+        let overlay = Overlay::new(file).map_err(|error| Error::io("read", &self.path, error))?;
+        self.attach(Arc::new(overlay))
     }
 
     fn attach(&self, file: Arc<dyn StorageFile>) -> Result<()> {
         let mut database = self.database.write();
-        let file = BlockFile::open(file).map_err(|refusal| match refusal {
+        let trust = *self.trust.lock();
+        let file = BlockFile::open(file, trust).map_err(|refusal| match refusal {
             Refusal::Damage(damage) => self.damaged(&damage),
             Refusal::NewerFormat(found) => {
                 Error::UnsupportedFormat { file: self.path.clone(), found, supported: FORMAT }
@@ -296,6 +308,7 @@ impl Base {
             Ok(Err(error)) => return Err(self.failed("open", redb::Error::from(error)).0),
             Err(_) => return Err(self.corrupted("its pages contradict each other")),
         });
+        file.is_opened(trust);
         *self.file.lock() = Some(file);
         self.opened.fetch_add(1, Ordering::Release);
         Ok(())

@@ -29,7 +29,7 @@ use crate::numbers::START_MAX;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::replay::{Dropped, Passed, Replayed, replay};
-use crate::salvage::salvage_base;
+use crate::salvage::DamagedBase;
 use crate::segment::Segment;
 use crate::sequencer::Sequencer;
 use crate::session::SessionId;
@@ -235,7 +235,8 @@ fn open_base(
         return Ok((base, Meta::NEW));
     }
     if salvage {
-        return salvage_base(storage, path, log_directory, options.base_cache_bytes, exists, dropped);
+        let cache_bytes = options.base_cache_bytes;
+        return DamagedBase { storage, directory: path, log_directory, cache_bytes }.salvage(dropped);
     }
     if exists {
         return Base::open(storage, path, options.base_cache_bytes);

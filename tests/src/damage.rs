@@ -303,11 +303,11 @@ impl Image {
         Ok((!is_right).then(|| "a scan that fails shows something else before".to_owned()))
     }
 
-    /// Salvages the damaged store: it opens, and what is missing is listed.
+    /// Salvages the damaged store: it opens, and what is missing is listed. How many sessions that are.
     ///
     /// # Errors
     /// A sentence that says what is wrong.
-    pub fn try_salvage(&self, file: &Path, damage: &Damage) -> Result<(), String> {
+    pub fn try_salvage(&self, file: &Path, damage: &Damage) -> Result<usize, String> {
         let disk = self.damaged(file, damage);
         let clock = Arc::new(HandClock::at(self.now));
         let (simulation, dropped) = open(&disk, &clock, true).map_err(|error| format!("it fails: {error}"))?;
@@ -333,14 +333,14 @@ impl Image {
         let is_listed = |name: &&String| dropped.iter().any(|part| part.id == Some(id(name)));
         let is_whole_base = dropped.iter().any(|part| part.offset == 0 || part.reason.contains("header"))
             || matches!(damage, Damage::Cut(_) | Damage::Missing);
-        if file.ends_with("base.redb") && !is_whole_base && !missing.iter().all(|name| is_listed(name)) {
+        if file.ends_with("base.redb") && !is_whole_base && !missing.iter().all(is_listed) {
             return Err(format!("{missing:?} are missing, and listed is only {dropped:?}"));
         }
         // And from now on it is as any other store.
         simulation.settle();
         let report = simulation.store().check().map_err(|error| error.to_string())?;
         if report.damage.is_empty() {
-            Ok(())
+            Ok(missing.len())
         } else {
             Err(format!("what was salvaged is damaged: {:?}", report.damage))
         }

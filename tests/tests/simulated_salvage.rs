@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sessile::simulation::{Simulation, Storage};
 use sessile::{Durability, Error};
-use sessile_tests::disk::{Action, Fault, SimulatedDisk};
+use sessile_tests::disk::{Action, Fault, Loss, SimulatedDisk};
 use sessile_tests::faulty::{Failure, FaultyDisk, Plan};
 use sessile_tests::seed::{depth, is_full, seed};
 use sessile_tests::world::{PATH, World, id, small_options};
@@ -78,7 +78,8 @@ fn damaged(destroy_base: bool) -> (World, SimulatedDisk) {
     world.disk.damage(&frame.path, frame.offset + 50, &[0xFF; 4]);
     let base = std::path::Path::new(PATH).join("base.redb");
     if destroy_base {
-        world.disk.damage(&base, 0, &[0xA5; 4096]);
+        // Both copies of the header.
+        world.disk.damage(&base, 0, &[0xA5; 8192]);
     } else {
         // A payload's bytes: redb does not look at them, the record's checksum does.
         let content = world.disk.content(&base);
@@ -148,10 +149,11 @@ fn a_salvage_that_fails_at_any_operation_can_be_made_again() {
                     let first = salvage(faulty.clone());
                     failed += u64::from(faulty.failed() > 0);
                     let place = format!("{failure:?} at {from}, lasting {lasts}: {:?}", faulty.first_failed());
+                    // What a disk that goes on failing cannot show is not lost.
+                    faulty.heal();
                     if let Ok((simulation, again)) = &first {
                         assert_eq!((left(simulation), again), (expected.clone(), &dropped), "{place}");
                     }
-                    faulty.heal();
                     if let Err(error) = &first {
                         assert!(matches!(error, Error::Io { .. } | Error::DiskFull { .. }), "{place}: {error}");
                         let (simulation, _) = salvage(faulty).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -161,5 +163,70 @@ fn a_salvage_that_fails_at_any_operation_can_be_made_again() {
             }
         }
         println!("{operations} operations, {failed} salvages in which one failed");
+    }
+}
+
+/// Whenever a salvage is crashed, the next one saves what the first would have saved; and what it made stays.
+#[test]
+fn a_salvage_that_is_crashed_at_any_event_can_be_made_again() {
+    let seed = seed("a_salvage_that_is_crashed_at_any_event_can_be_made_again");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for destroy_base in [false, true] {
+        let (world, damaged) = damaged(destroy_base);
+        let open = |disk: &SimulatedDisk, salvage| {
+            let (disk, clock) = (Arc::new(disk.clone()), Arc::clone(&world.clock));
+            Simulation::open_with(small_options(Durability::Fsync), disk, clock, salvage)
+        };
+        let disk = damaged.moment().after_kill();
+        disk.record();
+        let (simulation, _) = open(&disk, true).unwrap();
+        let expected = left(&simulation);
+        drop(simulation);
+        let (mut between_names, mut crashes) = (0, 0);
+        let base = std::path::Path::new(PATH).join("base.redb");
+        for (round, moment) in (0..).zip(disk.moments()) {
+            let is_between_names = moment.after_kill().kind(&base).unwrap().is_none();
+            if !is_full() && !is_between_names && random.u64(..5) > 0 {
+                continue;
+            }
+            let losses =
+                [Loss::Everything, Loss::Some, Loss::Some].into_iter().zip(0..).take(if is_full() { 3 } else { 2 });
+            let after_losses = losses.map(|(loss, draw)| moment.after_power_loss(loss, seed ^ (round * 4 + draw)));
+            for crashed in std::iter::once(moment.after_kill()).chain(after_losses) {
+                let place = format!("crash {crashes}, after event {}", moment.events);
+                between_names += u64::from(crashed.kind(&base).unwrap().is_none());
+                crashes += 1;
+                let (simulation, _) = open(&crashed, true).unwrap_or_else(|error| panic!("{place}: {error}"));
+                assert_eq!(left(&simulation), expected, "{place}");
+                drop(simulation);
+                let (simulation, _) = open(&crashed, false).unwrap_or_else(|error| panic!("{place}: {error}"));
+                assert_eq!(left(&simulation), expected, "{place}");
+            }
+        }
+        println!("{crashes} crashes, {between_names} of them while no file had the base's name");
+        assert!(between_names > 0, "no crash was between the two changes of names");
+    }
+}
+
+/// One block has the checksums of a thousand.
+#[test]
+fn damaged_checksums_cost_no_session() {
+    for len in [1, 512, 4096] {
+        let mut world = World::empty(small_options(Durability::Fsync), Durability::Fsync);
+        world.open_unchecked().unwrap();
+        for number in 0..30 {
+            world.set(&format!("{number}"), 900, HOUR);
+        }
+        world.checkpoint();
+        world.kill();
+        let base = std::path::Path::new(PATH).join("base.redb");
+        let sums = world.disk.content(&base)[8192..8192 + len].to_vec();
+        world.disk.damage(&base, 8192, &sums.into_iter().map(|byte| !byte).collect::<Vec<u8>>());
+        let (disk, clock) = (Arc::new(world.disk.clone()), Arc::clone(&world.clock));
+        let (simulation, dropped) = Simulation::open_with(small_options(Durability::Fsync), disk, clock, true).unwrap();
+        assert_eq!((left(&simulation).len(), dropped), (30, Vec::new()), "{len} bytes");
+        drop(simulation);
+        world.open_unchecked().unwrap();
+        assert_eq!(world.store().check().unwrap().damage, [], "{len} bytes");
     }
 }

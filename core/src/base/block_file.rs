@@ -83,6 +83,21 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// Which blocks are read whatever their checksums say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Trust {
+    /// None.
+    #[default]
+    Verified,
+    /// Those of what redb takes for leaves of its trees: they lead nowhere.
+    Leaves,
+    /// All.
+    Everything,
+}
+
+/// With which a page of redb's begins that is a leaf of a tree.
+const LEAF: u8 = 1;
+
 /// The base's file.
 #[derive(Debug)]
 pub(super) struct BlockFile {
@@ -90,6 +105,7 @@ pub(super) struct BlockFile {
     /// How many blocks redb's file has, the header among them.
     blocks: AtomicU64,
     sums: RwLock<Sums>,
+    trust: Mutex<Trust>,
     /// Held while anything is written.
     writer: Mutex<Writer>,
 }
@@ -106,8 +122,9 @@ struct Writer {
 }
 
 impl BlockFile {
-    /// Opens the file, which is new where it is empty.
-    pub(super) fn open(file: Arc<dyn StorageFile>) -> Result<Self, Refusal> {
+    /// Opens the file, which is new where it is empty. Unless blocks have to be verified, none is until
+    /// [`BlockFile::is_opened`], and what was cut off counts as zeros.
+    pub(super) fn open(file: Arc<dyn StorageFile>, trust: Trust) -> Result<Self, Refusal> {
         let bytes = file.len()?;
         let (header, newer, is_twice) = match Header::read(file.as_ref())? {
             Found::Header { header, place, is_twice } => (*header, place, is_twice),
@@ -119,7 +136,11 @@ impl BlockFile {
             }
             Found::Nothing => return Err(Refusal::Damage(Damage::new(0, "both copies of its header are damaged"))),
         };
-        let blocks = blocks_in(bytes);
+        let mut blocks = blocks_in(bytes);
+        if blocks < header.blocks && trust != Trust::Verified {
+            file.set_len(file_bytes(header.blocks))?;
+            blocks = header.blocks;
+        }
         if blocks < header.blocks {
             let reason = format!("it ends here and had {} bytes", file_bytes(header.blocks));
             return Err(Refusal::Damage(Damage::new(bytes, reason)));
@@ -129,9 +150,24 @@ impl BlockFile {
             file,
             blocks: AtomicU64::new(blocks),
             sums: RwLock::default(),
+            trust: Mutex::new(if trust == Trust::Verified { trust } else { Trust::Everything }),
             // A copy that is damaged, or was about to be written, is made good with the next sync.
             writer: Mutex::new(Writer { header, newer, is_changed: !is_twice, durable_blocks }),
         })
+    }
+
+    /// redb has the file open: from now on only what `trust` says is read unverified.
+    pub(super) fn is_opened(&self, trust: Trust) {
+        *self.trust.lock() = trust;
+    }
+
+    /// Whether a page is read although one of its blocks does not match its checksum.
+    fn trusts(&self, first_byte: Option<u8>) -> bool {
+        match *self.trust.lock() {
+            Trust::Verified => false,
+            Trust::Leaves => first_byte == Some(LEAF),
+            Trust::Everything => true,
+        }
     }
 
     /// How many blocks there are to be verified, the header among them.
@@ -222,12 +258,17 @@ impl BlockFile {
 
     fn read_blocks(&self, mut block: u64, mut out: &mut [u8]) -> io::Result<()> {
         let end = block + to_u64(out.len()) / BLOCK_BYTES;
+        let mut first_byte = None;
         while block < end {
             let run_end = Self::run(block, end);
             let (run, rest) = out.split_at_mut(to_usize((run_end - block) * BLOCK_BYTES));
             self.file.read_at(block_offset(block), run)?;
+            first_byte = first_byte.or_else(|| run.first().copied());
             for (block, bytes) in (block..).zip(run.chunks(to_usize(BLOCK_BYTES))) {
                 if self.expected(block)? != Some(sum(block, bytes)) {
+                    if self.trusts(first_byte) {
+                        continue;
+                    }
                     return Err(Damage::of_block(block).into());
                 }
                 self.sums.read().mark_sound(block);

@@ -3,6 +3,7 @@
 //! Each session's id stands in two trees, that of the records and the expiry index. Where one of them cannot be read
 //! to its end, the other tells which sessions are behind the damage.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -144,13 +145,15 @@ impl Base {
     /// The ids of all sessions that the base names anywhere, and the damage that was in the way.
     pub(crate) fn ids(&self) -> Survey {
         let mut survey = Survey { is_complete: true, ..Survey::default() };
-        if survey.read(|after: Option<&SessionId>, limit| self.id_page(after, limit), |id| id) {
+        let id_of_entry = |(_, id)| id;
+        if survey.read(Ordering::Greater, |after: Option<&SessionId>, limit| self.id_page(after, limit), |id| id) {
             return survey;
         }
-        survey.read(|before: Option<&SessionId>, limit| self.id_page_before(before, limit), |id| id);
-        let is_index_whole = survey.read(|after: Option<&IndexKey>, limit| self.index_page(after, limit), |(_, id)| id);
-        if !is_index_whole {
-            survey.read(|before: Option<&IndexKey>, limit| self.index_page_before(before, limit), |(_, id)| id);
+        survey.read(Ordering::Less, |before: Option<&SessionId>, limit| self.id_page_before(before, limit), |id| id);
+        let page = |after: Option<&IndexKey>, limit| self.index_page(after, limit);
+        if !survey.read(Ordering::Greater, page, id_of_entry) {
+            let page = |before: Option<&IndexKey>, limit| self.index_page_before(before, limit);
+            survey.read(Ordering::Less, page, id_of_entry);
             survey.is_complete = false;
         }
         survey
@@ -173,9 +176,10 @@ pub(crate) struct Survey {
 impl Survey {
     const PAGE: usize = 1000;
 
-    /// Takes pages until they end or cannot be read; one by one where a page cannot.
-    fn read<K: Clone>(
+    /// Takes pages until they end or cannot be read, or do not go on in this order; one by one where a page cannot.
+    fn read<K: Clone + Ord>(
         &mut self,
+        order: Ordering,
         page: impl Fn(Option<&K>, usize) -> Result<Vec<K>>,
         id_of: impl Fn(K) -> SessionId,
     ) -> bool {
@@ -184,6 +188,9 @@ impl Survey {
             match page(last.as_ref(), limit) {
                 Ok(keys) => {
                     let Some(key) = keys.last() else { return true };
+                    if last.as_ref().is_some_and(|last| key.cmp(last) != order) {
+                        return false;
+                    }
                     last = Some(key.clone());
                     self.ids.extend(keys.into_iter().map(&id_of));
                 }
