@@ -109,7 +109,7 @@ fn openers_that_disagree_are_told_about_which_option() {
     let mib = 1024 * 1024;
     let agreed = || options(&place.store());
     let _store = Store::open(agreed()).unwrap();
-    let disagreeing: [(&str, Options); 7] = [
+    let disagreeing: [(&str, Options); 9] = [
         ("durability", agreed().durability(Durability::Async)),
         ("cache_bytes", agreed().cache_bytes(mib)),
         ("dirty_bytes", agreed().dirty_bytes(mib)),
