@@ -4,6 +4,7 @@
 //! so that whatever a target has found is run again by the tests of this package on the stable toolchain; [`calls`],
 //! which has real threads, is the exception.
 
+pub mod blocks;
 pub mod calls;
 pub mod format;
 pub mod history;

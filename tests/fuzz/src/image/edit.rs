@@ -1,5 +1,6 @@
 //! Changes of the files on a disk: what failing disks and mistaken people do, and what neither does.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arbitrary::Arbitrary;
@@ -7,7 +8,8 @@ use fastrand::Rng;
 use sessile::simulation::Storage;
 use sessile_tests::disk::SimulatedDisk;
 
-use super::files::{Image, create, files};
+use super::files::{BASE, Image, create, files};
+use crate::blocks;
 use crate::format::{change_meta, frames, metas, seal_frame, seal_segment_header};
 
 /// No file is made longer than this.
@@ -94,7 +96,7 @@ pub enum Edit {
         /// Its length, in sectors.
         sectors: u8,
     },
-    /// These bytes stand there.
+    /// These bytes stand there; in the base, the block's checksum holds.
     Write {
         /// Which file.
         file: u8,
@@ -123,7 +125,7 @@ pub enum Edit {
         /// What it is.
         byte: u8,
     },
-    /// A number in a meta record is another, and the record's checksum holds.
+    /// A number in a meta record is another, and the checksums of the record and its block hold.
     Meta {
         /// Which file.
         file: u8,
@@ -183,7 +185,9 @@ impl Edit {
             }
             Self::Add { name, sectors } => target.put(&log_path(*name), &vec![0; usize::from(*sectors) * 512]),
             Self::Write { file, place, bytes } => {
-                target.change(*file, *place, bytes.len(), |there| there.copy_from_slice(&bytes[..there.len()]));
+                let at =
+                    target.change(*file, *place, bytes.len(), |there| there.copy_from_slice(&bytes[..there.len()]));
+                target.seal(*file, at);
             }
             Self::Header { file, at, byte } => target.rewrite(*file, |bytes| {
                 for copy in [0, 2048] {
@@ -207,6 +211,7 @@ impl Edit {
                 let metas = metas(bytes);
                 let Some(meta) = metas.get(usize::from(*number) % metas.len().max(1)) else { return };
                 change_meta(&mut bytes[meta.clone()], usize::from(*field), *value);
+                blocks::seal(bytes, meta.clone());
             }),
         }
     }
@@ -244,16 +249,25 @@ impl Target<'_> {
         bytes
     }
 
-    fn change(&self, file: u8, place: u32, len: usize, change: impl FnOnce(&mut [u8])) {
+    /// Changes up to `len` bytes of a file. Returns which.
+    fn change(&self, file: u8, place: u32, len: usize, change: impl FnOnce(&mut [u8])) -> Range<usize> {
         let mut bytes = self.read(file, place, len);
         if bytes.is_empty() {
-            return;
+            return 0..0;
         }
         change(&mut bytes);
         let path = self.path(file);
         let file = self.disk.open(path).expect("a file");
         let at = self.image.place(path, file.len().expect("a disk without faults"), place);
         file.write_at(at, &bytes).expect("a disk without faults");
+        at as usize..at as usize + bytes.len()
+    }
+
+    /// Makes the checksums of the base's blocks hold where it was changed.
+    fn seal(&self, file: u8, changed: Range<usize>) {
+        if self.path(file) == Path::new(BASE) && !changed.is_empty() {
+            self.rewrite(file, |bytes| blocks::seal(bytes, changed));
+        }
     }
 
     fn rewrite(&self, file: u8, change: impl FnOnce(&mut [u8])) {

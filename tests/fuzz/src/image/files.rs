@@ -19,6 +19,8 @@ pub const NAMES: [&str; 6] = ["closed", "crashed", "rolled", "recovered", "clear
 /// The images.
 pub static IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| NAMES.iter().map(|name| Image::load(name)).collect());
 
+/// Where the base is.
+pub const BASE: &str = "/sessions/base.redb";
 const SECTOR_BYTES: usize = 512;
 /// A repeated byte is worth a run of its own from here on.
 const RUN_MIN: usize = 16;
