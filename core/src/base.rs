@@ -11,6 +11,7 @@ mod block_file;
 mod commit;
 mod header;
 mod layout;
+mod locks;
 mod overlay;
 mod read;
 mod sums;

@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::header::{self, Found, Header};
 use super::layout::{BLOCK_BYTES, GROUP_BLOCKS, block_offset, blocks_in, file_bytes, place, sums_offset};
+use super::locks::{Mutex, RwLock};
 use super::sums::{Sums, sum};
-use crate::lock::{Mutex, RwLock};
 use crate::numbers::{to_u64, to_usize};
 use crate::storage::StorageFile;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::lock::Mutex;
+use super::locks::Mutex;
 use crate::numbers::{to_u64, to_usize};
 use crate::storage::StorageFile;
 
