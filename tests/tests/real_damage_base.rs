@@ -4,7 +4,7 @@ mod real;
 
 use std::fs;
 
-use real::damage::{based, corrupted, edit_base, logged, names, record};
+use real::damage::{base, based, corrupted, edit_base, logged, names, record};
 use real::{Place, copy, id, open, options, payload, seed, set};
 use sessile::{Error, Store};
 
@@ -104,6 +104,8 @@ fn a_damaged_record_is_an_error_and_the_others_are_fine() {
     let store = open(&place.store());
     let error = store.get(&id("3")).unwrap_err();
     assert!(matches!(&error, Error::Corrupted { file, .. } if *file == base), "{error}");
+    let report = store.check().unwrap();
+    assert!(matches!(&*report.damage, [damage] if damage.file == base && damage.id == Some(id("3"))), "{report:?}");
     for i in (0..10).filter(|i| *i != 3) {
         assert_eq!(payload(&store, format!("{i}")), Some(format!("content of {i}").into_bytes()));
     }
@@ -122,4 +124,25 @@ fn a_record_under_another_id_is_not_shown() {
     let store = open(&place.store());
     assert!(matches!(store.get(&id("2")), Err(Error::Corrupted { .. })));
     assert!(payload(&store, "1").is_some());
+}
+
+/// It would never be removed.
+#[test]
+fn a_session_that_the_index_does_not_name_is_found_by_a_check() {
+    const EXPIRY: redb::TableDefinition<'_, (u64, &[u8]), ()> = redb::TableDefinition::new("expiry");
+    let place = Place::new();
+    based(&place.store(), 10);
+    {
+        let database = base(&place.store());
+        let mut transaction = database.begin_write().unwrap();
+        transaction.set_quick_repair(true);
+        let mut index = transaction.open_table(EXPIRY).unwrap();
+        index.retain(|(_, id), ()| id != b"3").unwrap();
+        drop(index);
+        transaction.commit().unwrap();
+    }
+    let store = open(&place.store());
+    let report = store.check().unwrap();
+    assert!(matches!(&*report.damage, [damage] if damage.id == Some(id("3"))), "{report:?}");
+    assert_eq!(report.sessions, 10);
 }

@@ -389,3 +389,24 @@ fn a_base_and_a_log_of_different_days_are_reported() {
         assert!(file.starts_with(Path::new(PATH).join("log")), "{}: {reason}", file.display());
     }
 }
+
+/// What an earlier run has left, since it could not be removed, is what the older base belongs to.
+#[test]
+fn an_older_base_is_reported_although_its_own_log_is_still_there() {
+    let (mut world, frames) = three_frames();
+    world.kill();
+    let before = files(&world);
+    let old = frames[0].path.clone();
+    let stays = move |event: &Event| event.path == old && matches!(event.action, Action::Write | Action::Remove);
+    world.disk.fail_when(move |event| stays(event).then_some(Fault::Error(ErrorKind::Other)));
+    world.open_unchecked().unwrap();
+    world.disk.heal();
+    world.set("d", 1000, HOUR);
+    world.settle();
+    world.kill();
+    for file in before.iter().filter(|(path, _)| path.ends_with("base.redb")) {
+        put_back(&world, file);
+    }
+    let (file, _, reason) = open_damaged(&mut world);
+    assert!(file.starts_with(Path::new(PATH).join("log")) && reason.contains("older"), "{}: {reason}", file.display());
+}

@@ -173,10 +173,7 @@ fn a_salvage_that_is_crashed_at_any_event_can_be_made_again() {
     let mut random = fastrand::Rng::with_seed(seed);
     for destroy_base in [false, true] {
         let (world, damaged) = damaged(destroy_base);
-        let open = |disk: &SimulatedDisk, salvage| {
-            let (disk, clock) = (Arc::new(disk.clone()), Arc::clone(&world.clock));
-            Simulation::open_with(small_options(Durability::Fsync), disk, clock, salvage)
-        };
+        let open = |disk: &SimulatedDisk, salvage| open(&world, disk, salvage);
         let disk = damaged.moment().after_kill();
         disk.record();
         let (simulation, _) = open(&disk, true).unwrap();
@@ -229,4 +226,79 @@ fn damaged_checksums_cost_no_session() {
         world.open_unchecked().unwrap();
         assert_eq!(world.store().check().unwrap().damage, [], "{len} bytes");
     }
+}
+
+fn open(world: &World, disk: &SimulatedDisk, salvage: bool) -> Result<(Simulation, Vec<sessile::Dropped>), Error> {
+    let (disk, clock) = (Arc::new(disk.clone()), Arc::clone(&world.clock));
+    Simulation::open_with(small_options(Durability::Fsync), disk, clock, salvage)
+}
+
+/// The disks that a crash of a salvage of `disk` may leave, at its first `moments` events.
+fn after_a_crashed_salvage(world: &World, disk: &SimulatedDisk, moments: usize, seed: u64) -> Vec<SimulatedDisk> {
+    let disk = disk.moment().after_kill();
+    disk.record();
+    drop(open(world, &disk, true).unwrap());
+    let crashes = (0..).zip(disk.moments()).take(moments).flat_map(|(round, moment)| {
+        let losses = [Loss::Everything, Loss::Some, Loss::Some].into_iter().zip(0..);
+        let lost = losses.map(|(loss, draw)| moment.after_power_loss(loss, seed ^ (round * 4 + draw)));
+        std::iter::once(moment.after_kill()).chain(lost.collect::<Vec<_>>())
+    });
+    crashes.collect()
+}
+
+/// The failure guarded against: the damaged base's own name is on its way back, and the new base is gone already.
+#[test]
+fn a_salvage_after_one_that_was_crashed_can_be_crashed_itself() {
+    let seed = seed("a_salvage_after_one_that_was_crashed_can_be_crashed_itself");
+    // One record is damaged, which the log would still have: what is left tells whether the base was used.
+    let (world, damaged) = damaged(false);
+    let expected = left(&open(&world, &damaged.moment().after_kill(), true).unwrap().0);
+    let base = std::path::Path::new(PATH).join("base.redb");
+    let is_between_names = |disk: &SimulatedDisk| disk.kind(&base).unwrap().is_none();
+    let crashed = after_a_crashed_salvage(&world, &damaged, usize::MAX, seed).into_iter().filter(is_between_names);
+    let (at_most, moments) = if is_full() { (6, usize::MAX) } else { (2, 24) };
+    let mut crashes = 0;
+    for once in crashed.take(at_most) {
+        for twice in after_a_crashed_salvage(&world, &once, moments, seed) {
+            let (simulation, _) = open(&world, &twice, true).unwrap_or_else(|error| panic!("crash {crashes}: {error}"));
+            assert_eq!(left(&simulation), expected, "crash {crashes}");
+            crashes += 1;
+        }
+    }
+    println!("{crashes} crashes");
+    assert!(crashes > 0, "no crash was between the two changes of names");
+}
+
+/// A number that was given to two sessions would make one of them older than it is.
+#[test]
+fn numbers_go_on_above_those_of_the_sessions_that_a_salvage_saved() {
+    let mut world = World::small();
+    for number in 0..30 {
+        world.set(&format!("{number}"), 900, HOUR);
+    }
+    world.checkpoint();
+    // Each run begins well above the one before.
+    for _ in 0..3 {
+        world.restart_unchecked();
+    }
+    world.set("3", 900, HOUR);
+    world.checkpoint();
+    let version = |world: &World, name: &str| world.store().get(&id(name)).unwrap().unwrap().version;
+    let before = version(&world, "3");
+    world.kill();
+    // The base loses what it says of itself, and the log is gone.
+    let base = std::path::Path::new(PATH).join("base.redb");
+    let content = world.disk.content(&base);
+    for (at, _) in content.windows(5).enumerate().filter(|(_, window)| window == b"store") {
+        world.disk.damage(&base, at as u64 + 5, &[!content[at + 5]]);
+    }
+    let log = base.with_file_name("log");
+    for name in world.disk.list(&log).unwrap() {
+        world.disk.remove_file(&log.join(name)).unwrap();
+    }
+    assert!(!world.open_salvage_unchecked().unwrap().is_empty());
+    assert_eq!((world.store().len().unwrap(), version(&world, "3")), (30, before));
+    world.set("new", 100, HOUR);
+    world.settle();
+    assert!(version(&world, "new") > before);
 }

@@ -134,3 +134,16 @@ impl Sums {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_in_another_place_have_another_checksum() {
+        let bytes = [7; 4096];
+        for other in [2, 1 + GROUP_BLOCKS, 1 << 32] {
+            assert_ne!(sum(1, &bytes), sum(other, &bytes), "block {other}");
+        }
+    }
+}
