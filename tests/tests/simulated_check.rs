@@ -219,6 +219,30 @@ fn a_segment_that_a_checkpoint_releases_during_a_check_is_no_damage() {
     assert!(trace.iter().any(is_header), "no segment was used again");
 }
 
+/// And it cuts the file, where blocks at its end are not needed any more.
+#[test]
+fn a_block_that_a_checkpoint_writes_while_it_is_verified_is_no_damage() {
+    let mut world = stored();
+    for number in 0..60 {
+        world.set(&format!("{number}"), 900, 24 * HOUR);
+    }
+    world.settle();
+    let simulation = Arc::clone(world.simulation());
+    let before = world.disk.events();
+    world.disk.once(
+        |event| event.path == base() && event.action == Action::Read && event.len > 4096,
+        move || {
+            simulation.ask_checkpoint();
+            simulation.settle();
+        },
+    );
+    assert_eq!(world.store().check().unwrap().damage, []);
+    let trace = world.disk.trace_after(before);
+    for action in [Action::Write, Action::SetLen] {
+        assert!(trace.iter().any(|event| event.is_on_base(action)), "no checkpoint came between");
+    }
+}
+
 #[test]
 fn blocks_that_were_cut_off_and_are_there_again_are_no_damage() {
     let mut world = stored();

@@ -181,7 +181,7 @@ impl BlockFile {
     /// The disk's own.
     pub(super) fn verify(&self, blocks: Range<u64>) -> io::Result<Verified> {
         let mut verified = Verified::default();
-        let end = blocks.end.min(self.blocks());
+        let mut end = blocks.end.min(self.blocks());
         if blocks.start == 0 && end > 0 {
             // Never torn: both were written again when the store was opened.
             let writer = self.writer.lock();
@@ -194,18 +194,32 @@ impl BlockFile {
         }
         let mut bytes = vec![0; VERIFIED_AT_ONCE * to_usize(BLOCK_BYTES)];
         let mut block = blocks.start.max(1);
+        let mut is_again = false;
         while block < end {
             let run_end = Self::run(block, end.min(block + to_u64(VERIFIED_AT_ONCE)));
-            let run = bytes.get_mut(..to_usize((run_end - block) * BLOCK_BYTES)).unwrap_or_default();
-            self.file.read_at(block_offset(block), run)?;
-            for (block, bytes) in (block..).zip(run.chunks_mut(to_usize(BLOCK_BYTES))) {
-                if !self.is_sound(block, bytes)? {
-                    self.verify_again(block, bytes, &mut verified)?;
+            match self.verify_run(block, run_end, &mut bytes, &mut verified) {
+                Ok(()) => (block, is_again) = (run_end, false),
+                // A commit may just have cut the file.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && !is_again => {
+                    let _writer = self.writer.lock();
+                    (end, is_again) = (end.min(self.blocks()), true);
                 }
+                Err(error) => return Err(error),
             }
-            block = run_end;
         }
         Ok(verified)
+    }
+
+    /// Verifies blocks that stand behind one another.
+    fn verify_run(&self, block: u64, end: u64, bytes: &mut [u8], verified: &mut Verified) -> io::Result<()> {
+        let run = bytes.get_mut(..to_usize((end - block) * BLOCK_BYTES)).unwrap_or_default();
+        self.file.read_at(block_offset(block), run)?;
+        for (block, bytes) in (block..).zip(run.chunks_mut(to_usize(BLOCK_BYTES))) {
+            if !self.is_sound(block, bytes)? {
+                self.verify_again(block, bytes, verified)?;
+            }
+        }
+        Ok(())
     }
 
     /// Verifies a block while nothing is written: it may just have been.
