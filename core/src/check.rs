@@ -74,16 +74,21 @@ impl Check<'_> {
 
     fn blocks(&mut self) -> Result<()> {
         let mut block = 0;
-        while block < self.engine.base.blocks() {
+        loop {
             self.check_open()?;
-            let verified = self.engine.base.verify(block..block + BLOCKS_AT_ONCE)?;
+            let verified = match self.engine.base.verify(block..block + BLOCKS_AT_ONCE) {
+                Ok(verified) => verified,
+                Err(error) => return self.found(None, error),
+            };
             self.report.base_bytes += verified.bytes;
             for error in verified.damaged {
                 self.found(None, error)?;
             }
+            if !verified.more {
+                return Ok(());
+            }
             block += BLOCKS_AT_ONCE;
         }
-        Ok(())
     }
 
     fn records(&mut self) -> Result<()> {

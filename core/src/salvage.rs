@@ -303,10 +303,13 @@ impl Changes {
 /// Removes damaged records from a base whose blocks are sound. `false`: they are not.
 fn repair(base: &Base, dropped: &mut Vec<Dropped>) -> Result<bool> {
     let mut block = 0;
-    while block < base.blocks() {
+    loop {
         let verified = base.verify(block..block + BLOCKS_AT_ONCE)?;
         if !verified.damaged.is_empty() || !verified.unsure.is_empty() {
             return Ok(false);
+        }
+        if !verified.more {
+            break;
         }
         block += BLOCKS_AT_ONCE;
     }

@@ -94,13 +94,20 @@ impl Scrub {
                 self.place = Place::Blocks(0);
             }
             Place::Blocks(block) => {
-                let verified = engine.base.verify(block..block + blocks)?;
+                let verified = match engine.base.verify(block..block + blocks) {
+                    Ok(verified) => verified,
+                    Err(error) => {
+                        self.tell(engine, error)?;
+                        self.end(engine);
+                        return Ok(());
+                    }
+                };
                 engine.counters.scrub_bytes.add(verified.bytes);
                 for error in verified.damaged {
                     self.tell(engine, error)?;
                 }
                 self.unsure.extend(verified.unsure);
-                self.place = if block + blocks < engine.base.blocks() {
+                self.place = if verified.more {
                     Place::Blocks(block + blocks)
                 } else if self.unsure.is_subset(&self.leftovers) {
                     self.end(engine);

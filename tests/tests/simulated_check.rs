@@ -2,12 +2,13 @@
 //!
 //! The failure guarded against: a store that is told to be sound, and of which a part is gone.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sessile::{Durability, Error, Options};
-use sessile_tests::disk::{Action, Event};
+use sessile_tests::disk::{Action, Event, Fault};
 use sessile_tests::model::Crash;
 use sessile_tests::world::{PATH, World, id, small_options};
 
@@ -271,6 +272,34 @@ fn blocks_that_were_cut_off_and_are_there_again_are_no_damage() {
     world.check();
 }
 
+/// After a failure of the disk the base is opened again, and goes on with checksums of its own.
+#[test]
+fn a_base_that_is_opened_again_during_a_check_is_no_damage() {
+    let mut world = stored();
+    assert_eq!(world.store().check().unwrap().damage, []);
+    for number in 0..60 {
+        world.set(&format!("{number}"), 900, 24 * HOUR);
+    }
+    world.settle();
+    let (disk, simulation) = (world.disk.clone(), Arc::clone(world.simulation()));
+    world.disk.once(
+        |event| event.is_on_base(Action::Read) && event.len > 4096,
+        move || {
+            disk.fail_when(|event| event.is_on_base(Action::Sync).then_some(Fault::Error(ErrorKind::Other)));
+            simulation.ask_checkpoint();
+            simulation.settle();
+            disk.heal();
+            simulation.ask_checkpoint();
+            simulation.settle();
+        },
+    );
+    let report = world.store().check().unwrap();
+    assert_eq!(report.damage, []);
+    let stats = world.store().stats();
+    assert!(stats.checkpoint_failures > 0 && stats.checkpoints > 1, "{stats:?}");
+    world.check();
+}
+
 /// The newer of the two says which state of the base counts. Had the older one another, what was done since would be
 /// undone, and the log that could tell is used again.
 #[test]
@@ -295,4 +324,21 @@ fn damage_to_either_copy_of_the_header_takes_nothing_back() {
         damaged.open(Crash::Kill);
         assert_eq!(damaged.store().check().unwrap().damage, [], "copy at {copy}");
     }
+}
+
+/// The failure guarded against: a pass over nothing, after which the store counts as sound.
+#[test]
+fn a_base_that_cannot_be_opened_again_is_damage() {
+    let mut world = stored();
+    for copy in [0, 4096] {
+        damage(&world, copy);
+    }
+    world.set("1", 900, 24 * HOUR);
+    world.disk.fail_when(|event| event.is_on_base(Action::Write).then_some(Fault::Error(ErrorKind::Other)));
+    world.simulation().ask_checkpoint();
+    world.settle();
+    world.disk.heal();
+    assert_eq!(scrub(&mut world), 1);
+    let damage = world.store().check().unwrap().damage;
+    assert!(!damage.is_empty() && damage.iter().all(|damage| damage.file == base()), "{damage:?}");
 }

@@ -25,6 +25,8 @@ pub(crate) struct VerifiedBlocks {
     pub(crate) unsure: BTreeSet<u64>,
     /// How many bytes were read.
     pub(crate) bytes: u64,
+    /// Whether the file has blocks behind these.
+    pub(crate) more: bool,
 }
 
 /// A session that the base has, or an entry of the index: where the next page begins.
@@ -40,25 +42,32 @@ pub(crate) struct RecordPage {
 }
 
 impl Base {
-    /// How many blocks the base's file has.
-    pub(crate) fn blocks(&self) -> u64 {
-        self.block_file().map_or(0, |file| file.blocks())
-    }
-
     /// Verifies some blocks of the file.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`]; as [`Base::open`], where a failure has left the base closed.
     pub(crate) fn verify(&self, blocks: Range<u64>) -> Result<VerifiedBlocks> {
-        let Some(file) = self.block_file() else { return Ok(VerifiedBlocks::default()) };
-        let bytes = (blocks.end.min(file.blocks()).saturating_sub(blocks.start)) * super::layout::BLOCK_BYTES;
-        let verified = file.verify(blocks).map_err(|error| Error::io("read", &self.path, error))?;
-        let damaged = verified.damaged.iter().map(|damage: &Damage| self.damaged(damage)).collect();
-        Ok(VerifiedBlocks { damaged, unsure: verified.unsure, bytes })
+        loop {
+            let file = self.block_file()?;
+            let bytes = (blocks.end.min(file.blocks()).saturating_sub(blocks.start)) * super::layout::BLOCK_BYTES;
+            let verified = file.verify(blocks.clone());
+            if !Arc::ptr_eq(&file, &self.block_file()?) {
+                // The base was opened again meanwhile: what was written since has its checksums there.
+                continue;
+            }
+            let verified = verified.map_err(|error| Error::io("read", &self.path, error))?;
+            let damaged = verified.damaged.iter().map(|damage: &Damage| self.damaged(damage)).collect();
+            return Ok(VerifiedBlocks { damaged, unsure: verified.unsure, bytes, more: blocks.end < file.blocks() });
+        }
     }
 
-    fn block_file(&self) -> Option<Arc<super::BlockFile>> {
-        self.file.lock().clone()
+    fn block_file(&self) -> Result<Arc<super::BlockFile>> {
+        let file = self.file.lock().clone();
+        if let Some(file) = file {
+            return Ok(file);
+        }
+        self.reopen()?;
+        self.file.lock().clone().ok_or_else(|| self.not_open())
     }
 
     /// Opens the base of a store to be salvaged, as far as that is possible.
