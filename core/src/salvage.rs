@@ -68,9 +68,8 @@ impl DamagedBase<'_> {
             }
             Ok((_, Err(error))) | Err(error) => return Err(error),
         };
-        if exists {
-            self.remove_if_there(DAMAGED_BASE_FILE)?;
-        }
+        // Also where there is no base: beside the new one it would pass for one that was to be salvaged.
+        self.remove_if_there(DAMAGED_BASE_FILE)?;
         let saved = self.save(verified, meta, damage, exists, dropped)?;
         if exists {
             self.set_aside()?;

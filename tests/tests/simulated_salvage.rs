@@ -269,6 +269,33 @@ fn a_salvage_after_one_that_was_crashed_can_be_crashed_itself() {
     assert!(crashes > 0, "no crash was between the two changes of names");
 }
 
+/// What was set aside is from before the log that there is.
+#[test]
+fn a_salvage_without_a_base_takes_nothing_that_an_earlier_one_set_aside() {
+    let seed = seed("a_salvage_without_a_base_takes_nothing_that_an_earlier_one_set_aside");
+    let (mut world, disk) = damaged(false);
+    let (simulation, _) = open(&world, &disk, true).unwrap();
+    let store = simulation.store();
+    for number in 0..30 {
+        drop(store.destroy(&id(&format!("based {number}"))).unwrap());
+    }
+    drop(store.set(&id("fourth"), vec![4; 100], Some(world.in_millis(HOUR))).unwrap());
+    simulation.settle();
+    world.pass(100);
+    simulation.settle();
+    drop(simulation);
+    let base = std::path::Path::new(PATH).join("base.redb");
+    assert!(disk.kind(&base.with_extension("redb.damaged")).unwrap().is_some());
+    disk.remove_file(&base).unwrap();
+    let expected = left(&open(&world, &disk.moment().after_kill(), true).unwrap().0);
+    assert!(expected.contains(&b"fourth".to_vec()), "the log still has it: {}", expected.len());
+    let crashes = after_a_crashed_salvage(&world, &disk, usize::MAX, seed);
+    for (crash, crashed) in crashes.iter().enumerate().step_by(if is_full() { 1 } else { 5 }) {
+        let (simulation, _) = open(&world, crashed, true).unwrap_or_else(|error| panic!("crash {crash}: {error}"));
+        assert_eq!(left(&simulation), expected, "crash {crash}");
+    }
+}
+
 /// A number that was given to two sessions would make one of them older than it is.
 #[test]
 fn numbers_go_on_above_those_of_the_sessions_that_a_salvage_saved() {
