@@ -95,7 +95,8 @@ impl DamagedBase<'_> {
         };
         if let Some(verified) = verified {
             rescue.save_verified(&verified, &mut damage)?;
-            verified.close();
+            // Closed, it would be written to.
+            drop(verified);
         }
         let has_everything = rescue.is_complete && rescue.unsaved.is_empty() && meta.is_some();
         let unverified = if exists && !has_everything { self.open_unverified()? } else { None };

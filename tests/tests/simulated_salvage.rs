@@ -329,3 +329,23 @@ fn numbers_go_on_above_those_of_the_sessions_that_a_salvage_saved() {
     world.settle();
     assert!(version(&world, "new") > before);
 }
+
+/// redb writes to what it opens and closes, and would give damage a valid checksum.
+#[test]
+fn a_damaged_base_is_set_aside_as_it_was() {
+    for damage in ["a payload", "checksums", "a cut"] {
+        let (world, disk) = damaged(false);
+        let base = std::path::Path::new(PATH).join("base.redb");
+        match damage {
+            "checksums" => disk.damage(&base, 8192, &[0xA5; 4096]),
+            "a cut" => disk.open(&base).unwrap().set_len(200_000).unwrap(),
+            _ => {}
+        }
+        let before = disk.content(&base);
+        drop(open(&world, &disk, true).unwrap());
+        let aside = disk.content(&base.with_extension("redb.damaged"));
+        assert_eq!(aside.len(), before.len(), "{damage}");
+        let differs = (0..before.len()).find(|at| before[*at] != aside[*at]);
+        assert_eq!(differs, None, "{damage}");
+    }
+}
