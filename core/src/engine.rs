@@ -170,7 +170,10 @@ impl Engine {
         let now_millis = self.time.monotonic_millis();
         let next = self.committer.lock().as_mut().map_or(committer::Next::Finished, |it| it.step(now_millis));
         self.table.send_write_lookups();
-        self.order_segment();
+        // While what waits finds no room in the log, a segment made ahead would only be removed for it again.
+        if !matches!(next, committer::Next::WaitForRoom(_)) {
+            self.order_segment();
+        }
         if self.checkpoint_presses() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
             self.doorbell.ring();
         }
