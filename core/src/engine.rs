@@ -267,11 +267,19 @@ impl Engine {
         Ok(self.table.living().saturating_sub(expired))
     }
 
-    /// Has everything that was called before durable in the log.
+    /// Has everything that was called before durable in the log, and acknowledged.
     pub(crate) fn sync(&self) -> Result<()> {
+        self.table.wait_for_touches();
         let last = self.sequencer.last();
         self.sequencer.sync_through(last, false);
-        self.progress.wait_durable(last)
+        self.progress.wait_acknowledged(last)
+    }
+
+    /// Has everything that was called before in the base.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.table.wait_for_touches();
+        let ticket = self.doorbell.ask_checkpoint();
+        self.doorbell.wait_checkpoint(ticket).map(drop)
     }
 
     /// Ends everything. With `checkpoint` the base takes over what the log has, so that the next open has

@@ -172,6 +172,7 @@ impl Progress {
         }
         let answered = state.take_answered(numbers.iter().copied());
         drop(state);
+        self.advanced.notify_all();
         self.tell(answered);
     }
 
@@ -291,6 +292,22 @@ impl Progress {
                 return Err(error.clone());
             }
             state = self.advanced.wait(state);
+        }
+    }
+
+    /// Waits until everything up to `number` is durable, and no operation up to it waits for a lookup: then all of
+    /// them are acknowledged, under each durability.
+    pub(crate) fn wait_acknowledged(&self, number: u64) -> Result<()> {
+        self.wait_durable(number)?;
+        let mut state = self.state.lock();
+        loop {
+            // Until that one is done, the others are none of our business.
+            let Some(next) = state.unresolved.iter().copied().find(|unresolved| *unresolved <= number) else {
+                return Ok(());
+            };
+            while state.unresolved.contains(&next) {
+                state = self.advanced.wait(state);
+            }
         }
     }
 

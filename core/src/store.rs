@@ -349,12 +349,11 @@ impl Store {
     /// # Errors
     /// [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Io`]: nothing is lost, it is in the log.
     pub fn flush(&self) -> Result<()> {
-        let engine = self.open_engine()?;
-        let ticket = engine.doorbell.ask_checkpoint();
-        engine.doorbell.wait_checkpoint(ticket).map(drop)
+        self.open_engine()?.flush()
     }
 
-    /// Blocks until everything called before is durable in the log: quick, unlike [`Store::flush`].
+    /// Blocks until everything called before is durable in the log, and acknowledged: quick, unlike [`Store::flush`].
+    /// What waits for a lookup of its session in the base is waited for.
     ///
     /// # Errors
     /// [`Error::Poisoned`], [`Error::DiskFull`]

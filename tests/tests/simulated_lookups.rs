@@ -3,11 +3,12 @@
 //!
 //! The failure guarded against: a read that began before a logout brings the session back after it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use parking_lot::Mutex;
-use sessile::{Durability, Session};
-use sessile_tests::disk::Action;
+use sessile::{Commit, Durability, Session, Store};
+use sessile_tests::disk::{Action, Loss};
 use sessile_tests::world::{World, id, small_options};
 
 const HOUR: u64 = 3_600_000;
@@ -160,6 +161,79 @@ fn a_write_of_what_is_not_in_memory_is_seen_at_once_and_acknowledged_after_its_l
     assert_eq!(world.get("cold").unwrap().created_at, created_at);
     assert_eq!(world.store().len().unwrap(), 1);
     world.check();
+}
+
+/// Has another thread call, while committer and maintenance work and nobody looks anything up, until it is through or
+/// has had ample time to be; then with the lookups. Returns what the call does.
+fn while_lookups_are_late<T: Send + 'static>(world: &World, call: impl FnOnce() -> T + Send + 'static) -> T {
+    let simulation = world.simulation();
+    let begun = Arc::new(Barrier::new(2));
+    let theirs = Arc::clone(&begun);
+    let caller = thread::spawn(move || {
+        theirs.wait();
+        call()
+    });
+    begun.wait();
+    for _ in 0..500 {
+        simulation.step_committer();
+        simulation.step_maintenance();
+        if caller.is_finished() {
+            break;
+        }
+        thread::yield_now();
+    }
+    while !caller.is_finished() {
+        simulation.settle();
+        thread::yield_now();
+    }
+    caller.join().unwrap()
+}
+
+/// Syncs behind `call`, whose lookup is late, and then takes the power away. Returns the store as it is after.
+fn synced_and_lost(durability: Durability, call: impl FnOnce(&Store) -> Commit) -> World {
+    let mut world = cold_world();
+    world.kill();
+    world.reopen_with(small_options(durability));
+    world.open_unchecked().unwrap();
+    world.settle();
+    let store = world.store();
+    let commit = call(&store);
+    assert!(!commit.is_complete(), "{durability:?}: acknowledged without the lookup");
+    let is_complete = while_lookups_are_late(&world, move || {
+        store.sync().unwrap();
+        commit.is_complete()
+    });
+    assert!(is_complete, "{durability:?}: not acknowledged");
+    world.kill();
+    world.disk = world.disk.moment().after_power_loss(Loss::Everything, 0);
+    world.open_unchecked().unwrap();
+    world
+}
+
+/// A process that leaves has no other moment for its acknowledgements.
+#[test]
+fn after_a_sync_every_write_before_it_is_acknowledged_and_survives() {
+    for durability in [Durability::Fsync, Durability::Write, Durability::Async] {
+        let world = synced_and_lost(durability, |store| store.set(&id("new"), *b"payload", None).unwrap());
+        assert!(world.has("new"), "{durability:?}");
+        let world = synced_and_lost(durability, |store| store.destroy(&id("cold")).unwrap());
+        assert!(!world.has("cold"), "{durability:?}");
+        let earlier = World::small().in_millis(1000);
+        let world = synced_and_lost(durability, |store| store.touch(&id("cold"), earlier).unwrap());
+        assert_eq!(world.get("cold").unwrap().expires_at, earlier, "{durability:?}");
+    }
+}
+
+#[test]
+fn a_flush_brings_a_touch_into_the_base_whose_session_was_not_in_memory() {
+    let world = cold_world();
+    let (store, earlier) = (world.store(), world.in_millis(1000));
+    let touch = store.touch(&id("cold"), earlier).unwrap();
+    let is_complete = while_lookups_are_late(&world, move || {
+        store.flush().unwrap();
+        touch.is_complete()
+    });
+    assert!(is_complete, "not acknowledged");
 }
 
 #[test]

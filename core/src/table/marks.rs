@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::sequencer::Urgency;
 use crate::session::SessionId;
 use crate::shard::{Job, Lookup, LookupJob, Shard, Waiter};
+use crate::sync::channel;
 
 impl Table {
     /// The mark of a lookup of `id`, made and sent to the readers where there is none.
@@ -88,6 +89,24 @@ impl Table {
                     self.answer(waiter, Err(error.clone()));
                 }
             }
+        }
+    }
+
+    /// Waits until every touch called before has found its session, or none: only then it is in the committer's queue.
+    pub(crate) fn wait_for_touches(&self) {
+        let mut found = Vec::new();
+        for shard in self.shards() {
+            for lookup in shard.lock().lookups.values_mut() {
+                if lookup.waiters.iter().any(|waiter| matches!(waiter, Waiter::Touch { .. })) {
+                    let (sender, receiver) = channel::bounded(1);
+                    lookup.waiters.push(Waiter::Blocked(sender));
+                    found.push(receiver);
+                }
+            }
+        }
+        for found in found {
+            // A failure is the touch's own answer.
+            drop(found.recv());
         }
     }
 
