@@ -28,6 +28,9 @@ export interface SessileStoreOptions {
    *   the last 10 ms when it is killed.
    *
    * A `touch` that moves expiry later is acknowledged at once under each. Default: `'fsync'`.
+   *
+   * In a listener for the process's `exit`, `get`, `set`, `touch`, `destroy` and `clear` are answered within the
+   * call under each: what is acknowledged there is on the disk.
    */
   durability?: Durability
 

@@ -9,7 +9,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { SessileError, fromFailure } = require('./errors.js')
 const native = require('./native.js')
-const { expect, nextNumber, port, Work } = require('./requests.js')
+const { expect, isExiting, nextNumber, port, Work } = require('./requests.js')
 const { settle } = require('./replies.js')
 
 const LOCKED = 'LOCKED'
@@ -67,6 +67,12 @@ class Opening {
   hold(reply, operation) {
     if (this.#isClosed) {
       settle(reply, new SessileError('CLOSED', 'the store is closed'))
+      return
+    }
+    if (isExiting()) {
+      const message =
+        'the store was not open when the process began to exit; nothing is read or written any more'
+      settle(reply, new SessileError('CLOSED', message))
       return
     }
     const go = (error) => (error === null ? operation() : settle(reply, error))

@@ -24,6 +24,9 @@ const free = []
 const stores = new Map()
 let lastStore = 0
 
+// Set when the process is leaving: the event loop will not come round again.
+let exiting = false
+
 // One pending operation.
 class Request {
   // `convert(value, expiresAt)` makes the result of what the addon answered; it may throw.
@@ -138,7 +141,8 @@ function notify(number, failure, isWarning) {
 
 // Enters a store and returns its number.
 function enter(store) {
-  if (stores.size === 0) process.on('exit', onExit)
+  // Before the application's own listeners: what they call is answered within the call.
+  if (stores.size === 0) process.prependListener('exit', onExit)
   lastStore++
   stores.set(lastStore, new WeakRef(store))
   return lastStore
@@ -152,7 +156,24 @@ function leave(number) {
 // process.exit() and uncaught errors end a process without ending its environment, so that the addon
 // would not learn of it.
 function onExit() {
+  exiting = true
   native.portExit(port)
 }
 
-module.exports = { Work, port, figures, nextNumber, pend, Request, acknowledge, expect, enter, leave }
+function isExiting() {
+  return exiting
+}
+
+module.exports = {
+  Work,
+  port,
+  figures,
+  nextNumber,
+  pend,
+  Request,
+  acknowledge,
+  expect,
+  enter,
+  leave,
+  isExiting,
+}

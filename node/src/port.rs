@@ -64,8 +64,8 @@ pub(crate) fn port_open(
     Ok(External::new(port))
 }
 
-/// Puts what was acknowledged on disk, and from now on every write before it returns: the process is
-/// leaving, and no other moment will come.
+/// Puts what was acknowledged on disk, and from now on every write before it returns; what was called from now on is
+/// answered within the call. The process is leaving, and no other moment will come.
 #[napi]
 pub(crate) fn port_exit<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi::Result<Unknown<'env>> {
     answer(env, || {
@@ -133,12 +133,15 @@ impl Port {
         Ok(self.pend(env))
     }
 
-    /// At the process's exit a write is not left to the store's own threads.
-    pub(crate) fn sync_if_exiting(&self, store: &Store) {
-        if self.is_exiting.get() {
-            // A failure is the answer of the write itself.
-            let _result = store.sync();
-        }
+    /// At the process's exit a write is not left to the store's own threads: what was called is on the disk and can be
+    /// answered when this returns. A failure is the answer, also where the durability does not wait for the disk.
+    pub(crate) fn sync_if_exiting(&self, store: &Store) -> Result<(), Failure> {
+        if self.is_exiting() { Ok(store.sync()?) } else { Ok(()) }
+    }
+
+    /// Whether the process is leaving: what is not answered within a call is never answered.
+    pub(crate) const fn is_exiting(&self) -> bool {
+        self.is_exiting.get()
     }
 
     /// Takes what waits, as the arguments of one call.

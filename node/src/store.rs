@@ -64,7 +64,7 @@ impl Handle {
 
     /// Answers for a write that the store has taken.
     fn acknowledge(&self, env: &Env, request: u32, commit: Commit) -> Result<Answer, Failure> {
-        self.port.sync_if_exiting(self.store()?);
+        self.port.sync_if_exiting(self.store()?)?;
         let queue = Arc::clone(self.port.queue());
         let result = commit.on_complete(move |result| {
             queue.complete(request, result.map(|()| Outcome::Done).map_err(Failure::from));
@@ -135,10 +135,15 @@ pub(crate) fn get<'env>(
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
         let Some(id) = id::known(env, &id) else { return Ok(Answer::Missing) };
+        let store = handle.store()?;
         let queue = Arc::clone(handle.port.queue());
-        let session = handle.store()?.get_async(&id, move |session| {
-            queue.complete(request, session.map(Outcome::Found).map_err(Failure::from));
-        });
+        let session = if handle.port.is_exiting() {
+            Some(store.get(&id))
+        } else {
+            store.get_async(&id, move |session| {
+                queue.complete(request, session.map(Outcome::Found).map_err(Failure::from));
+            })
+        };
         let Some(session) = session else { return Ok(handle.port.pend(env)) };
         let (answer, expires_at) = found(session?);
         handle.port.write_expiry(expires_at);

@@ -3,10 +3,11 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
 const path = require('node:path')
 const { describe, test } = require('node:test')
-const { run, start } = require('./support/child.js')
-const { openStore, temporary } = require('./support/store.js')
+const { run, runUnder, start } = require('./support/child.js')
+const { openStore, sessionOf, temporary } = require('./support/store.js')
 
 function place(t) {
   return path.join(temporary(t), 'sessions')
@@ -161,18 +162,6 @@ describe('what was acknowledged is there after', () => {
     }
   })
 
-  test('a set under async in a listener for the exit itself', async (t) => {
-    const directory = place(t)
-    const work = `
-      const store = new SessileStore({ path: storePath, durability: 'async' })
-      process.on('exit', () => store.set('last', sessionOf(), (error) => say('acknowledged ' + error)))
-      process.exit(0)
-    `
-    const { output } = await run(t, work, directory)
-    assert.equal(output, 'acknowledged null\n')
-    assert.ok(await openStore(t, { path: directory }).get('last'))
-  })
-
   test('SIGKILL of a writer at work, for every write it told of', async (t) => {
     const directory = place(t)
     const work = `
@@ -191,5 +180,119 @@ describe('what was acknowledged is there after', () => {
     const told = [...writer.output.matchAll(/#(\d+)\./g)].map(([, i]) => i)
     assert.ok(told.length > 200)
     for (const i of told) assert.ok(await store.get(`id${i}`), `id${i}`)
+  })
+})
+
+// The event loop does not come round again: what is not answered within the call is never answered.
+describe('in a listener for the exit itself', () => {
+  // With sessions in its base, and none in memory once it is opened again.
+  async function withSessions(t) {
+    const directory = place(t)
+    const store = openStore(t, { path: directory })
+    const ids = Array.from({ length: 3000 }, (_, i) => `id${i}`)
+    await Promise.all(ids.map((id) => store.set(id, sessionOf({ text: 'x'.repeat(300) }))))
+    await store.close()
+    return directory
+  }
+
+  for (const durability of ['fsync', 'write', 'async']) {
+    for (const registered of ['before the store was made', 'after it']) {
+      test(`a set is acknowledged and there after, under ${durability}, ${registered}`, async (t) => {
+        const directory = place(t)
+        const work = `
+          let store
+          const listen = () => process.on('exit', () => {
+            store.set('last', sessionOf(), (error) => say('acknowledged ' + error))
+          })
+          if (${registered.startsWith('before')}) listen()
+          store = new SessileStore({ path: storePath, durability: '${durability}' })
+          if (${registered.startsWith('after')}) listen()
+          process.exit(0)
+        `
+        const { output } = await run(t, work, directory)
+        assert.equal(output, 'acknowledged null\n')
+        assert.ok(await openStore(t, { path: directory }).get('last'))
+      })
+    }
+  }
+
+  test('writes whose sessions take long to be looked up are acknowledged, under async', async (t) => {
+    const directory = await withSessions(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'async' })
+      process.on('exit', () => {
+        store.set('last', sessionOf(), (error) => say('set ' + error))
+        store.destroy('id1000', (error) => say('destroyed ' + error))
+      })
+      process.exit(0)
+    `
+    const base = path.join(directory, 'base.redb')
+    const slowly =
+      'strace -f -qq -o /dev/null -e trace=pread64 -e inject=pread64:delay_enter=100000 -P'.split(' ')
+    const { error, status } = spawnSync(slowly[0], [...slowly.slice(1), base, 'true'])
+    if (error !== undefined || status !== 0) {
+      t.skip('strace is not installed, or may not trace here')
+      return
+    }
+    const { output } = await runUnder(t, [...slowly, base], work, directory)
+    assert.equal(output, 'set null\ndestroyed null\n')
+    const store = openStore(t, { path: directory })
+    assert.ok(await store.get('last'))
+    assert.equal(await store.get('id1000'), undefined)
+  })
+
+  test('a get, and a touch with another cookie, of sessions that are not in memory are done', async (t) => {
+    const directory = await withSessions(t)
+    const work = `
+      const store = new SessileStore({ path: storePath })
+      process.on('exit', () => {
+        store.get('id1000', (error, session) => say('got ' + error + ' ' + session.text.length))
+        const session = { ...sessionOf(), cookie: { originalMaxAge: null, expires: null, path: '/other' } }
+        store.touch('id2000', session, (error) => say('touched ' + error))
+      })
+      process.exit(0)
+    `
+    const { output } = await run(t, work, directory)
+    assert.equal(output, 'got null 300\ntouched null\n')
+    const { cookie, text } = await openStore(t, { path: directory }).get('id2000')
+    assert.deepEqual([cookie.path, text.length], ['/other', 300])
+  })
+
+  test('a set that finds no room says so, under async', async (t) => {
+    const directory = place(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'async' })
+      process.on('exit', () => {
+        const big = 'x'.repeat(50000)
+        for (let i = 0; i < 60; i++) {
+          store.set('id' + i, sessionOf({ big }), (error) => say('id' + i + ' ' + (error?.code ?? 'kept')))
+        }
+      })
+    `
+    // Files of 2 MiB at most: the log's first segment, and no other.
+    const confined = ['sh', '-c', 'ulimit -f 4096; exec "$@"', 'sh']
+    const { output } = await runUnder(t, confined, work, directory)
+    const answers = output.trim().split('\n')
+    assert.equal(answers.length, 60)
+    const store = openStore(t, { path: directory })
+    const kept = answers.filter((answer) => answer.endsWith(' kept')).map((answer) => answer.split(' ')[0])
+    assert.ok(kept.length > 0 && kept.length < 60, output)
+    for (const id of kept) assert.ok(await store.get(id), id)
+  })
+
+  test('what is called on a store that is not open fails', async (t) => {
+    const directory = place(t)
+    const holder = openStore(t, { path: directory })
+    await holder.set('theirs', sessionOf())
+    const work = `
+      const store = new SessileStore({ path: storePath, openTimeout: 3600 })
+      process.on('exit', () => {
+        store.set('last', sessionOf(), (error) => say('set ' + error.code))
+        store.get('theirs', (error) => say('got ' + error.code))
+      })
+      process.exit(0)
+    `
+    const { output } = await run(t, work, directory)
+    assert.equal(output, 'set ERR_SESSILE_CLOSED\ngot ERR_SESSILE_CLOSED\n')
   })
 })

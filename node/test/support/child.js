@@ -19,8 +19,10 @@ class Child {
   output = ''
   errors = ''
 
-  constructor(code, args) {
-    this.process = spawn(process.execPath, ['-e', PRELUDE + code, ...args], {
+  // `wrapper` is a command that runs the one behind it.
+  constructor(wrapper, code, args) {
+    const [program, ...words] = [...wrapper, process.execPath, '-e', PRELUDE + code, ...args]
+    this.process = spawn(program, words, {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.process.stdout.setEncoding('utf8').on('data', (data) => {
@@ -63,16 +65,25 @@ class Child {
 
 // Starts a process; it is killed when the test ends.
 function start(test, code, ...args) {
-  const child = new Child(code, args)
+  return startUnder(test, [], code, args)
+}
+
+function startUnder(test, wrapper, code, args) {
+  const child = new Child(wrapper, code, args)
   atEnd(test, () => child.kill())
   return child
 }
 
 // Runs a process to its end.
-async function run(test, code, ...args) {
-  const child = start(test, code, ...args)
+function run(test, code, ...args) {
+  return runUnder(test, [], code, ...args)
+}
+
+// The same, by a command that runs it: a list of words that go before it.
+async function runUnder(test, wrapper, code, ...args) {
+  const child = startUnder(test, wrapper, code, args)
   const end = await child.ended
   return { ...end, output: child.output, errors: child.errors }
 }
 
-module.exports = { run, start }
+module.exports = { run, runUnder, start }
