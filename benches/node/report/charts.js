@@ -57,21 +57,21 @@ function barChart(some, cells) {
     ratio: againstReference(cells, cell),
   }))
   const content = bars({ title, details, unit, better, rows })
-  return {
-    bench,
-    file: fileName(bench, ...Object.values(parameters), metric),
-    title: `${title}, ${details}`,
-    content,
-  }
+  return chart({ bench, parameters, of: metric, title, details, content })
 }
 
 function lineChart({ bench, parameters, candidate, unit, step_seconds: stepSeconds, points }) {
   const title = `${TITLES[bench]}: ${candidate}`
   const details = describe(parameters)
   const content = lines({ title, details, unit, stepSeconds, points })
+  return chart({ bench, parameters, of: candidate, title, details, content })
+}
+
+// A picture with its file's name, which no other picture has.
+function chart({ bench, parameters, of, title, details, content }) {
   return {
     bench,
-    file: fileName(bench, ...Object.values(parameters), candidate),
+    file: fileName(bench, ...Object.values(parameters), of),
     title: `${title}, ${details}`,
     content,
   }
