@@ -1,6 +1,7 @@
 //! One call, with its arguments.
 
 use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use arbitrary::Arbitrary;
@@ -73,17 +74,13 @@ impl Call {
             Self::Close { store } => check(sessile_store_close(handles.stores.get(store))),
             Self::Free { store } => handles.free_store(store),
             Self::LastError { store, error } => {
-                let mut value = ptr::null_mut();
-                output(&mut value, |place| sessile_store_last_error(handles.stores.get(store), place));
+                let value = given(|place| sessile_store_last_error(handles.stores.get(store), place));
                 handles.errors.put(error, value);
             }
             Self::Get { store, id, session } => {
-                let mut value = ptr::null_mut();
-                with_id(id, |id| output(&mut value, |place| sessile_store_get(handles.stores.get(store), id, place)));
-                handles.sessions.put(session, value);
-                if session % 4 != 3 {
-                    check_session(handles, session, Some(id));
-                }
+                let store = handles.stores.get(store);
+                let value = with_id(id, |id| given(|place| sessile_store_get(store, id, place)));
+                put_session(handles, session, value, Some(id));
             }
             Self::Set { store, id, len, expiry } => {
                 let (payload, expiry) = (payload_of(handles, id, len), expiry_of(expiry));
@@ -115,17 +112,12 @@ impl Call {
                 with_id(id, |id| sessile_store_destroy_async(store, id, callback, ticket.cast()))
             }),
             Self::CursorOpen { store, cursor } => {
-                let mut value = ptr::null_mut();
-                output(&mut value, |place| sessile_cursor_open(handles.stores.get(store), place));
+                let value = given(|place| sessile_cursor_open(handles.stores.get(store), place));
                 handles.cursors.put(cursor, value);
             }
             Self::CursorNext { cursor, session } => {
-                let mut value = ptr::null_mut();
-                output(&mut value, |place| sessile_cursor_next(handles.cursors.get(cursor), place));
-                handles.sessions.put(session, value);
-                if session % 4 != 3 {
-                    check_session(handles, session, None);
-                }
+                let value = given(|place| sessile_cursor_next(handles.cursors.get(cursor), place));
+                put_session(handles, session, value, None);
             }
             Self::CursorClose { cursor } => handles.cursors.free(cursor),
             Self::Flush { store } => check(sessile_store_flush(handles.stores.get(store))),
@@ -162,6 +154,21 @@ impl Call {
                 assert!(sessile_abi_version() > 0);
             }
         }
+    }
+}
+
+/// What a call puts into the place for its output: a handle, or null.
+fn given<T>(call: impl FnOnce(Option<&mut MaybeUninit<*mut T>>) -> sessile_status) -> *mut T {
+    let mut value = ptr::null_mut();
+    output(&mut value, call);
+    value
+}
+
+/// Keeps a session, and reads most of them.
+fn put_session(handles: &mut Handles, slot: u8, session: *mut sessile_session, asked: Option<u8>) {
+    handles.sessions.put(slot, session);
+    if slot % 4 != 3 {
+        check_session(handles, slot, asked);
     }
 }
 
@@ -251,21 +258,26 @@ fn options_set(handles: &mut Handles, slot: u8, option: u8, value: u8) {
 fn open(handles: &mut Handles, options: u8, slot: u8, error: u8) {
     let (mut store, mut why) = (ptr::null_mut(), ptr::null_mut());
     let options = handles.options.get(options);
-    let status = output(&mut store, |place| {
-        let mut status = sessile_status::Ok;
-        // The error is there when the call failed, and only then.
-        let ok = output(&mut why, |error| {
-            status = sessile_store_open(options, place, error);
-            sessile_status::Ok
-        });
-        assert_eq!(ok, sessile_status::Ok);
-        status
-    });
-    assert_eq!(status == sessile_status::Ok, why.is_null(), "{status:?}");
+    let status = output(&mut store, |place| with_error(&mut why, |error| sessile_store_open(options, place, error)));
     assert_eq!(status == sessile_status::Ok, !store.is_null(), "{status:?}");
     handles.errors.put(error, why);
     handles.callbacks.wait();
     handles.stores.put(slot, store);
+}
+
+/// Makes a call with a place for its error, which is there when the call failed, and only then.
+fn with_error<T>(
+    why: &mut *mut T,
+    call: impl FnOnce(Option<&mut MaybeUninit<*mut T>>) -> sessile_status,
+) -> sessile_status {
+    let mut status = sessile_status::Ok;
+    let ok = output(why, |error| {
+        status = call(error);
+        sessile_status::Ok
+    });
+    assert_eq!(ok, sessile_status::Ok);
+    assert_eq!(status == sessile_status::Ok, why.is_null(), "{status:?}");
+    status
 }
 
 fn open_salvage(handles: &mut Handles, options: u8, slot: u8, dropped: u8, error: u8) {
@@ -273,16 +285,8 @@ fn open_salvage(handles: &mut Handles, options: u8, slot: u8, dropped: u8, error
     let options = handles.options.get(options);
     let mut why = ptr::null_mut();
     let status = output(&mut store, |place| {
-        output(&mut list, |list| {
-            let mut status = sessile_status::Ok;
-            output(&mut why, |error| {
-                status = sessile_store_open_salvage(options, place, list, error);
-                sessile_status::Ok
-            });
-            status
-        })
+        output(&mut list, |list| with_error(&mut why, |error| sessile_store_open_salvage(options, place, list, error)))
     });
-    assert_eq!(status == sessile_status::Ok, why.is_null(), "{status:?}");
     assert_eq!(status == sessile_status::Ok, !list.is_null(), "{status:?}");
     handles.errors.put(error, why);
     handles.dropped.put(dropped, list);
