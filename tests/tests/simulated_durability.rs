@@ -38,6 +38,16 @@ fn fsync_acknowledges_once_synced() {
     world.check();
 }
 
+/// What was written just now survives a power loss a second later.
+fn is_synced_within_a_second(world: &mut World) {
+    world.pass(999);
+    assert_eq!(round(world).1, 0);
+    world.pass(1);
+    assert!(round(world).1 > 0);
+    world.lose_power(Loss::Everything, 0);
+    world.check();
+}
+
 #[test]
 fn write_acknowledges_once_written_and_syncs_within_a_second() {
     let mut world = world(Durability::Write);
@@ -45,12 +55,7 @@ fn write_acknowledges_once_written_and_syncs_within_a_second() {
     assert_eq!(world.waiting(), 1);
     assert_eq!(round(&mut world), (1, 0));
     assert_eq!(world.waiting(), 0);
-    world.pass(999);
-    assert_eq!(round(&mut world).1, 0);
-    world.pass(1);
-    assert!(round(&mut world).1 > 0);
-    world.lose_power(Loss::Everything, 0);
-    world.check();
+    is_synced_within_a_second(&mut world);
 }
 
 #[test]
@@ -62,12 +67,7 @@ fn async_acknowledges_at_once_writes_within_10_ms_and_syncs_within_a_second() {
     assert_eq!(round(&mut world), (0, 0));
     world.pass(1);
     assert_eq!(round(&mut world), (1, 0));
-    world.pass(999);
-    assert_eq!(round(&mut world).1, 0);
-    world.pass(1);
-    assert!(round(&mut world).1 > 0);
-    world.lose_power(Loss::Everything, 0);
-    world.check();
+    is_synced_within_a_second(&mut world);
 }
 
 #[test]
