@@ -104,14 +104,7 @@ fn the_older_half_is_not_given_up_for_an_operation_that_is_not_durable() {
 #[test]
 fn a_touch_that_a_later_set_depends_on_is_not_given_up() {
     let mut world = World::new(small_options(Durability::Write), Durability::Write);
-    world.set("a", 100, 10_000);
-    world.advance(1000);
-    world.checkpoint();
-    let created_at = world.get("a").unwrap().created_at;
-    world.touch("a", HOUR);
-    world.advance(1100);
-    world.restart_unchecked();
-    world.pass(20_000);
+    let created_at = world.keep_by_a_touch("a");
     world.set("hot 0", 100_000, HOUR);
     world.simulation().step_committer();
     // Behind the touch, in a segment of its own.

@@ -70,13 +70,7 @@ fn recovery_after_recovery_keeps_what_was_never_checkpointed() {
 #[test]
 fn a_touch_that_a_later_set_depends_on_is_written_again() {
     let mut world = World::small();
-    world.set("a", 100, 10_000);
-    world.checkpoint();
-    let created_at = world.get("a").unwrap().created_at;
-    world.touch("a", HOUR);
-    world.advance(1100);
-    world.restart_unchecked();
-    world.pass(20_000);
+    let created_at = world.keep_by_a_touch("a");
     world.set("a", 200, HOUR);
     world.simulation().step_committer();
     for _ in 0..2 {

@@ -1,7 +1,7 @@
 //! The calls that a world's model knows of.
 
 use sessile::simulation::Clock;
-use sessile::{Commit, Error};
+use sessile::{Commit, Error, Timestamp};
 
 use super::{World, id};
 use crate::model::Call;
@@ -66,6 +66,19 @@ impl World {
     /// As [`World::try_touch`].
     pub fn touch(&mut self, name: &str, ttl_millis: u64) {
         self.try_touch(name, ttl_millis).expect("a touch that is accepted");
+    }
+
+    /// Has a session in the base that expired by what stands there, and lives on by a touch that only the log knows of:
+    /// set, touched before a restart, and not looked up since. Returns when it came into being.
+    pub fn keep_by_a_touch(&mut self, name: &str) -> Timestamp {
+        self.set(name, 100, 10_000);
+        self.checkpoint();
+        let created_at = self.get(name).expect("it was set").created_at;
+        self.touch(name, 3_600_000);
+        self.advance(1100);
+        self.restart_unchecked();
+        self.pass(20_000);
+        created_at
     }
 
     /// Removes the session; not stepped.
