@@ -46,8 +46,11 @@ struct State {
     rounds: Rounds,
     /// Operations that wait for a lookup.
     unresolved: HashSet<u64, foldhash::fast::RandomState>,
-    /// By number: an operation has one commit, and a commit asks once.
-    waiting: BTreeMap<u64, Waiting>,
+    /// By the operation's number, and in the order in which they asked: whoever touches a session to the expiry that an
+    /// operation is bringing waits for that operation, too.
+    waiting: BTreeMap<(u64, u64), Waiting>,
+    /// How many have asked.
+    asked: u64,
     /// Fatal: what is not durable now never will be known to be.
     failure: Option<Error>,
     /// For lack of room these operations, from and to, were not acknowledged; they may still be written.
@@ -96,14 +99,23 @@ impl State {
         (!self.unresolved.contains(&number)).then_some(Ok(()))
     }
 
+    fn wait(&mut self, number: u64, waiting: Waiting) {
+        self.asked += 1;
+        self.waiting.insert((number, self.asked), waiting);
+    }
+
     /// Takes out those of the waiting operations that can be answered now.
     fn take_answered(&mut self, numbers: impl IntoIterator<Item = u64>) -> Answered {
         let mut answered = Answered::default();
         for number in numbers {
-            let Some(waiting) = self.waiting.get(&number) else { continue };
-            let Some(answer) = self.answer(number, waiting.need) else { continue };
-            if let Some(waiting) = self.waiting.remove(&number) {
-                answered.push(waiting.waiter, answer);
+            let those: Vec<(u64, u64)> =
+                self.waiting.range((number, 0)..=(number, u64::MAX)).map(|(place, _)| *place).collect();
+            for place in those {
+                let Some(waiting) = self.waiting.get(&place) else { continue };
+                let Some(answer) = self.answer(number, waiting.need) else { continue };
+                if let Some(waiting) = self.waiting.remove(&place) {
+                    answered.push(waiting.waiter, answer);
+                }
             }
         }
         answered
@@ -112,14 +124,14 @@ impl State {
     /// The same for all that wait for an operation up to `number`.
     fn take_answered_through(&mut self, number: u64) -> Answered {
         let mut answered = Answered::default();
-        if self.waiting.first_key_value().is_none_or(|(first, _)| *first > number) {
+        if self.waiting.first_key_value().is_none_or(|((first, _), _)| *first > number) {
             return answered;
         }
-        let later = number.checked_add(1).map(|next| self.waiting.split_off(&next)).unwrap_or_default();
-        for (number, waiting) in std::mem::replace(&mut self.waiting, later) {
-            match self.answer(number, waiting.need) {
+        let later = number.checked_add(1).map(|next| self.waiting.split_off(&(next, 0))).unwrap_or_default();
+        for (place, waiting) in std::mem::replace(&mut self.waiting, later) {
+            match self.answer(place.0, waiting.need) {
                 Some(answer) => answered.push(waiting.waiter, answer),
-                None => drop(self.waiting.insert(number, waiting)),
+                None => drop(self.waiting.insert(place, waiting)),
             }
         }
         answered
@@ -327,7 +339,7 @@ impl Progress {
         if let Some(answer) = state.answer(number, need) {
             return Some(answer);
         }
-        state.waiting.insert(number, Waiting { need, waiter });
+        state.wait(number, Waiting { need, waiter });
         None
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sessile::{Error, Store};
+use sessile::{Commit, Error, Store};
 use sessile_tests::world::{World, id};
 
 const HOUR: u64 = 3_600_000;
@@ -38,6 +38,33 @@ fn callbacks_run_in_the_step_of_completions_and_nowhere_else() {
     assert_eq!(called.load(Ordering::SeqCst), 0);
     while world.simulation().step_completions() {}
     assert_eq!(called.load(Ordering::SeqCst), 2, "each is called once");
+}
+
+/// A touch to the expiry that a write is bringing is acknowledged with that write: both wait for one number.
+#[test]
+fn those_that_wait_for_the_same_write_are_all_called() {
+    for is_new in [true, false] {
+        let mut world = World::small();
+        if !is_new {
+            world.set("a", 10, 2 * HOUR);
+            world.settle();
+        }
+        let (store, expires_at) = (world.store(), world.in_millis(HOUR));
+        let called = Arc::new(AtomicUsize::new(0));
+        let ask = |commit: Commit| {
+            let called = Arc::clone(&called);
+            let at_once = commit.on_complete(move |answer| {
+                answer.unwrap();
+                called.fetch_add(1, Ordering::SeqCst);
+            });
+            assert!(at_once.is_none(), "it waits for the disk");
+        };
+        ask(store.set(&id("a"), *b"payload", Some(expires_at)).unwrap());
+        ask(store.touch(&id("a"), expires_at).unwrap());
+        ask(store.touch(&id("a"), expires_at).unwrap());
+        world.settle();
+        assert_eq!(called.load(Ordering::SeqCst), 3, "new: {is_new}");
+    }
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl Deferred {
         let before = std::mem::replace(&mut *self.state.lock(), DeferredState::At(number, need));
         if let DeferredState::Waiting(Some(waiter)) = before {
             let mut state = progress.state.lock();
-            state.waiting.insert(number, Waiting { need, waiter });
+            state.wait(number, Waiting { need, waiter });
             let answered = state.take_answered([number]);
             drop(state);
             progress.tell(answered);
