@@ -102,6 +102,12 @@ impl Simulation {
         }
     }
 
+    /// Whether writes are taken: the log has not failed, and is not known to have no room.
+    #[must_use]
+    pub fn takes_writes(&self) -> bool {
+        self.engine.health.check_write().is_ok()
+    }
+
     /// Does one lookup that a read or a write waits for. Returns whether there was one.
     pub fn step_reader(&self) -> bool {
         self.engine.jobs.1.try_recv().is_ok_and(|job| self.engine.run_job(job))

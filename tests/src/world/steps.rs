@@ -26,8 +26,8 @@ impl World {
             busy |= self.simulation().step_completions();
             self.poll();
             if !busy {
-                // A poisoned store has promised nothing since.
-                if !self.simulation().store().is_poisoned() {
+                // A poisoned store has promised nothing since, nor has one without room.
+                if self.simulation().takes_writes() {
                     self.model.settle(self.clock.monotonic_millis(), self.disk.events());
                 }
                 return;
