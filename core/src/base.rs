@@ -38,6 +38,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDef
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
 use crate::error::{Error, Result};
 use crate::numbers::to_usize;
+use crate::reserve::Reserve;
 use crate::session::{Payload, SessionId};
 use crate::storage::{Storage, StorageFile};
 use crate::time::Timestamp;
@@ -71,6 +72,8 @@ pub(crate) struct Base {
     storage: Arc<dyn Storage>,
     path: PathBuf,
     cache_bytes: u64,
+    /// What may be given up for a commit that finds no room; a copy has none.
+    reserve: Option<Arc<Reserve>>,
     database: RwLock<Option<Database>>,
     /// What the database reads from.
     file: Mutex<Option<Arc<BlockFile>>>,
@@ -244,6 +247,7 @@ impl Base {
             storage: Arc::clone(storage),
             path,
             cache_bytes,
+            reserve: None,
             database: RwLock::new(None),
             file: Mutex::default(),
             trust: Mutex::default(),
@@ -252,6 +256,12 @@ impl Base {
             ended: Mutex::new(false),
             opened: AtomicU64::new(0),
         }
+    }
+
+    /// What may be given up for a commit that makes room. Without one there is none.
+    pub(crate) fn with_reserve(mut self, reserve: &Arc<Reserve>) -> Self {
+        self.reserve = Some(Arc::clone(reserve));
+        self
     }
 
     /// Drops the database, if it is open, and opens it again.

@@ -33,8 +33,28 @@ pub(crate) struct Checkpoint {
     cleared: u64,
 }
 
-/// A transaction holds about this many bytes of changes.
-const CHUNK_BYTES: u64 = 32 * 1024 * 1024;
+/// How large a checkpoint's transactions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As large as can be.
+    Large,
+    /// For a full disk: small ones, removals first, so that each makes use of what those before it have freed. What
+    /// finds no room is tried again with less at once.
+    Small,
+}
+
+impl Pace {
+    /// About how many bytes of changes a transaction holds at most.
+    const fn chunk_bytes_max(self) -> u64 {
+        match self {
+            Self::Large => 32 * 1024 * 1024,
+            Self::Small => 256 * 1024,
+        }
+    }
+}
+
+/// A transaction that finds no room is followed by one this many times smaller, one that does by one twice as large.
+const SMALLER: u64 = 8;
 
 impl Checkpoint {
     /// Fixes P and captures what changed and is not in the log behind P.
@@ -110,14 +130,21 @@ impl Checkpoint {
         base: &Base,
         before: &Meta,
         meta: Meta,
+        pace: Pace,
         now: Timestamp,
     ) -> Result<(u64, Vec<Error>)> {
+        if pace == Pace::Small {
+            self.changes.sort_by_key(|change| !change.is_removal());
+        }
+        let mut chunk_bytes = pace.chunk_bytes_max();
         let mut clear = self.cleared > table.clear_applied();
         let mut damaged = Vec::new();
         let mut sessions = 0;
         let mut rest = self.changes.as_slice();
         loop {
-            let (chunk, behind) = rest.split_at(chunk_len(rest));
+            let len = if clear && pace == Pace::Small { 0 } else { chunk_len(rest, pace, chunk_bytes) };
+            let (chunk, behind) = rest.split_at(len);
+            let makes_room = chunk.iter().all(Change::is_removal);
             let is_last = behind.is_empty();
             // A base that was emptied in an earlier chunk has to say so with it.
             let cleared_meta = clear.then_some(Meta { cleared: self.cleared, ..*before });
@@ -126,9 +153,13 @@ impl Checkpoint {
             } else {
                 cleared_meta
             };
-            let batch = Batch { changes: chunk, meta: chunk_meta, clear, now, ..Batch::default() };
+            let batch = Batch { changes: chunk, meta: chunk_meta, clear, makes_room, now, ..Batch::default() };
             let committed = match base.commit(&batch) {
                 Ok(committed) => committed,
+                Err(Error::DiskFull { .. }) if pace == Pace::Small && len > 1 => {
+                    chunk_bytes /= SMALLER;
+                    continue;
+                }
                 Err(error) => {
                     let uncommitted = self.changes.len() - rest.len();
                     self.changes.drain(..uncommitted);
@@ -147,6 +178,7 @@ impl Checkpoint {
                     damaged.push(error);
                 }
             }
+            chunk_bytes = (chunk_bytes * 2).clamp(1, pace.chunk_bytes_max());
             rest = behind;
             if is_last {
                 break;
@@ -166,11 +198,14 @@ impl Checkpoint {
 }
 
 /// How many of the changes make up the next transaction.
-fn chunk_len(changes: &[Change]) -> usize {
+fn chunk_len(changes: &[Change], pace: Pace, chunk_bytes: u64) -> usize {
     let mut bytes = 0;
     let full = changes.iter().position(|change| {
         bytes += change.bytes();
-        bytes > CHUNK_BYTES
+        bytes > chunk_bytes
     });
-    full.map_or(changes.len(), |full| full.max(1))
+    let len = full.map_or(changes.len(), |full| full.max(1));
+    let removals = changes.iter().take_while(|change| change.is_removal()).count();
+    // Not mixed with what takes room.
+    if pace == Pace::Small && removals > 0 { len.min(removals) } else { len }
 }

@@ -128,7 +128,7 @@ impl Committer {
     }
 
     /// Writes what was drained, in frames. Returns whether that shows that there is room: what is written for a
-    /// checkpoint goes into the log's reserve, and its success will tell.
+    /// checkpoint goes into the log's reserve, and so may all be while the disk's is not whole: its success will tell.
     fn write(&mut self, mut drained: Drained, now_millis: u64, closing: bool) -> Result<bool, AppendError> {
         let total = drained.operations.len();
         let mut done = 0;
@@ -156,7 +156,7 @@ impl Committer {
             match written {
                 Ok(count) => {
                     done += count;
-                    has_room |= space_for == SpaceFor::Operations;
+                    has_room |= space_for == SpaceFor::Operations && self.writer.has_reserve();
                     self.count_batch(count);
                 }
                 Err(error) => {

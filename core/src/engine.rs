@@ -24,6 +24,7 @@ use crate::maintenance::{self, Doorbell, Maintenance};
 use crate::numbers::to_u64;
 use crate::options::{Durability, Options};
 use crate::progress::{Need, Progress};
+use crate::reserve::Reserve;
 use crate::sequencer::{Sequencer, Urgency};
 use crate::shard::Job;
 use crate::stats::Counters;
@@ -41,6 +42,7 @@ pub(crate) struct Engine {
     pub(crate) table: Table,
     pub(crate) base: Base,
     pub(crate) log: Arc<Log>,
+    pub(crate) reserve: Arc<Reserve>,
     pub(crate) sequencer: Arc<Sequencer>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) counters: Arc<Counters>,

@@ -69,6 +69,15 @@ impl Health {
         news
     }
 
+    /// Whether the last checkpoint, or the committer, has found the disk full.
+    pub(crate) fn found_no_room(&self) -> bool {
+        self.lacks_room() || matches!(*self.checkpoint_failure.lock(), Some(Error::DiskFull { .. }))
+    }
+
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & NO_ROOM != 0
+    }
+
     pub(crate) fn room_again(&self) {
         if self.flags.load(Ordering::Acquire) & NO_ROOM != 0 {
             self.flags.fetch_and(!NO_ROOM, Ordering::AcqRel);

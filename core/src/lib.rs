@@ -50,6 +50,7 @@ mod reaper;
 mod recovery;
 mod registry;
 mod replay;
+mod reserve;
 mod salvage;
 mod scan;
 mod scrub;

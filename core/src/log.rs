@@ -17,16 +17,19 @@ use std::sync::Arc;
 
 use crate::lock::Mutex;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_no_room};
 use crate::frame::{
     FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, MARK_ALIGNMENT, begin_frame, seal_frame,
 };
 use crate::numbers::to_u64;
+use crate::reserve::Reserve;
 use crate::segment::{Fill, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, random_salt};
 use crate::storage::Storage;
 
 /// The first segment of a run: opening a store should not wait for megabytes of zeros.
 const FIRST_SEGMENT_BYTES: u64 = 1024 * 1024;
+/// The same on a full disk.
+const SMALL_SEGMENT_BYTES: u64 = 64 * 1024;
 /// The largest segment, but for a larger payload: however big the log, filling one with zeros and reading one
 /// stay short.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -52,6 +55,7 @@ pub(crate) struct Log {
     run: u64,
     segment_bytes: u64,
     bytes_max: u64,
+    reserve: Arc<Reserve>,
     space: Mutex<Space>,
 }
 
@@ -91,7 +95,13 @@ pub(crate) struct LogUsage {
 
 impl Log {
     /// The log of a new run whose first segment will have the number `run`; nothing is on disk yet.
-    pub(crate) fn new(storage: Arc<dyn Storage>, directory: &Path, run: u64, bytes_max: u64) -> Self {
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        directory: &Path,
+        run: u64,
+        bytes_max: u64,
+        reserve: Arc<Reserve>,
+    ) -> Self {
         let space = Space {
             sealed: VecDeque::new(),
             spares: VecDeque::new(),
@@ -107,6 +117,7 @@ impl Log {
             run,
             segment_bytes: (bytes_max / 8).min(SEGMENT_BYTES_MAX) / SEGMENT_HEADER_BYTES * SEGMENT_HEADER_BYTES,
             bytes_max,
+            reserve,
             space: Mutex::new(space),
         }
     }
@@ -146,6 +157,11 @@ impl Log {
         older.last().map(|sealed| sealed.last)
     }
 
+    /// Whether the disk has room for more than what makes room.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.reserve.is_whole()
+    }
+
     /// Whether the committer would find no segment ready.
     pub(crate) fn wants_segment(&self) -> bool {
         let space = self.space.lock();
@@ -161,7 +177,7 @@ impl Log {
             return Ok(());
         }
         let segment = self
-            .create(self.segment_bytes, Fill::Zeros)
+            .create_beside_reserve(self.segment_bytes)
             .map_err(|error| Error::io("create a segment in", &self.directory, error))?;
         self.space.lock().spares.push_back(segment);
         Ok(())
@@ -237,13 +253,72 @@ impl Log {
     }
 
     fn create(&self, bytes: u64, fill: Fill) -> io::Result<Segment> {
-        let header = self.next_header(bytes)?;
+        self.create_as(self.next_header(bytes)?, fill)
+    }
+
+    /// Creates the segment for which [`Log::next_header`] has reserved the space.
+    fn create_as(&self, header: SegmentHeader, fill: Fill) -> io::Result<Segment> {
         let path = self.directory.join(format!("{:08}.log", header.number));
-        let created = Segment::create(self.storage.as_ref(), &path, header, bytes, fill);
+        let created = Segment::create(self.storage.as_ref(), &path, header, header.bytes, fill);
         if created.is_err() {
-            self.space.lock().bytes -= bytes;
+            self.space.lock().bytes -= header.bytes;
         }
         created
+    }
+
+    /// A segment for ordinary operations, for which the disk has room besides the reserve.
+    fn create_beside_reserve(&self, bytes: u64) -> io::Result<Segment> {
+        match self.reserve.restore() {
+            Err(error) if is_no_room(&error) => return Err(error),
+            Err(error) => tracing::warn!(%error, "no reserve could be made for when the disk is full"),
+            Ok(()) => {}
+        }
+        self.create(bytes, Fill::Zeros)
+    }
+
+    /// A segment for what has to be written before there can be room again: of the first of these sizes for which the
+    /// disk has room, and at the cost of the reserve where it has for none. Its number is the same in any case.
+    fn create_in_need(&self, sizes: [u64; 2], fill: Fill) -> io::Result<Segment> {
+        let [bytes, smaller] = sizes;
+        let header = self.next_header(bytes)?;
+        let mut created = self.create_as(header, fill);
+        for is_last in [false, true] {
+            let no_room = created.as_ref().is_err_and(is_no_room);
+            if !no_room || (is_last && !self.reserve.give_up()) {
+                break;
+            }
+            self.space.lock().bytes += smaller;
+            created = self.create_as(SegmentHeader { bytes: smaller, ..header }, fill);
+            if is_last {
+                self.reserve.restore_rest();
+            }
+        }
+        created
+    }
+
+    /// The segment that operations are written to first.
+    fn create_first(&self) -> Result<Segment> {
+        let bytes = FIRST_SEGMENT_BYTES.min(self.segment_bytes);
+        self.create_in_need([bytes, SMALL_SEGMENT_BYTES], Fill::Zeros)
+            .map_err(|error| Error::io("create a segment in", &self.directory, error))
+    }
+
+    /// Makes the segments that wait to be used smaller by one. Returns whether there was one.
+    pub(crate) fn drop_spare(&self) -> bool {
+        let spare = {
+            let mut space = self.space.lock();
+            let spare = space.spares.pop_front();
+            space.bytes -= spare.as_ref().map_or(0, |spare| spare.bytes);
+            spare
+        };
+        let Some(spare) = spare else { return false };
+        match self.storage.remove_file(&spare.path) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, path = %spare.path.display(), "a spare segment could not be removed");
+                false
+            }
+        }
     }
 
     /// A segment with room for a frame of `frame_bytes` bytes.
@@ -260,7 +335,7 @@ impl Log {
                 if bytes == self.segment_bytes {
                     bytes += SEGMENT_HEADER_BYTES;
                 }
-                return self.create(bytes, Fill::Sparse).map_err(AppendError::NoSegment);
+                return self.create_in_need([bytes; 2], Fill::Sparse).map_err(AppendError::NoSegment);
             }
         };
         let bytes = needed.max(self.segment_bytes);
@@ -288,7 +363,10 @@ impl Log {
             };
             match unfit {
                 Some(unfit) => self.storage.remove_file(&unfit.path).map_err(AppendError::NoSegment)?,
-                None => return self.create(bytes, Fill::Zeros).map_err(AppendError::NoSegment),
+                None if space_for == SpaceFor::Operations => {
+                    return self.create_beside_reserve(bytes).map_err(AppendError::NoSegment);
+                }
+                None => return self.create_in_need([bytes, needed], Fill::Zeros).map_err(AppendError::NoSegment),
             }
         }
     }
@@ -355,9 +433,7 @@ impl LogWriter {
     /// # Errors
     /// [`Error::DiskFull`], [`Error::Io`]
     pub(crate) fn begin(log: Arc<Log>, before: u64) -> Result<Self> {
-        let bytes = FIRST_SEGMENT_BYTES.min(log.segment_bytes);
-        let active =
-            log.create(bytes, Fill::Zeros).map_err(|error| Error::io("create a segment in", &log.directory, error))?;
+        let active = log.create_first()?;
         {
             let mut space = log.space.lock();
             space.active_number = active.header.number;
@@ -376,6 +452,11 @@ impl LogWriter {
 
     pub(crate) const fn bytes_written(&self) -> u64 {
         self.bytes_written
+    }
+
+    /// As [`Log::has_reserve`].
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.log.has_reserve()
     }
 
     /// The file in use, for an error to name.
@@ -401,7 +482,13 @@ impl LogWriter {
         let header =
             FrameHeader { kind: content.kind, count: content.count, first: content.first, durable: self.durable };
         seal_frame(bytes, self.active.header.salt, &header);
-        self.active.file.write_at(self.at, bytes).map_err(AppendError::Broken)?;
+        let mut written = self.active.file.write_at(self.at, bytes);
+        // A recovery's segments are sparse: that there was room for the file says nothing.
+        if space_for == SpaceFor::Recovery && written.as_ref().is_err_and(is_no_room) && self.log.reserve.give_up() {
+            written = self.active.file.write_at(self.at, bytes);
+            self.log.reserve.restore_rest();
+        }
+        written.map_err(AppendError::Broken)?;
         self.at += frame_bytes;
         self.written = self.written.max(content.last);
         self.bytes_written += frame_bytes;
@@ -423,9 +510,7 @@ impl LogWriter {
         if self.active.header.number == self.log.run {
             return self.sync().map_err(|error| Error::io("sync", self.path(), error));
         }
-        let bytes = FIRST_SEGMENT_BYTES.min(self.log.segment_bytes);
-        let next = self.log.create(bytes, Fill::Zeros);
-        let next = next.map_err(|error| Error::io("create a segment in", &self.log.directory, error))?;
+        let next = self.log.create_first()?;
         self.go_on_in(next).map_err(|error| match error {
             AppendError::Broken(error) | AppendError::NoSegment(error) => Error::io("write", self.path(), error),
             AppendError::Full => Error::DiskFull { path: self.log.directory.clone() },

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use crate::lock::{Condvar, Mutex};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Pace};
 use crate::clock::Checked;
 use crate::codec::Meta;
 use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_no_room};
 use crate::events::Event;
 use crate::reaper::Reaper;
 use crate::scrub::Scrub;
@@ -254,13 +254,21 @@ impl Maintenance {
             return false;
         }
         let interval = millis(engine.options.checkpoint_interval);
-        engine.checkpoint_presses() || now_millis >= self.last_checkpoint_millis + interval
+        engine.checkpoint_presses()
+            || engine.health.lacks_room()
+            || now_millis >= self.last_checkpoint_millis + interval
     }
 
-    /// All of the log, unless it is only full and its newer half says again most of what the older one says.
+    /// All of the log, unless it is only full and its newer half says again most of what the older one says. On a full
+    /// disk what makes room stands in the newer half.
     fn through(&self, engine: &Engine, now_millis: u64, asked: bool) -> Through {
         let is_aged = now_millis >= self.last_checkpoint_millis + millis(engine.options.checkpoint_interval);
-        if asked || is_aged || engine.table.clear_pending() || engine.dirty_percent() >= CHECKPOINT_FROM_PERCENT {
+        if asked
+            || is_aged
+            || engine.health.lacks_room()
+            || engine.table.clear_pending()
+            || engine.dirty_percent() >= CHECKPOINT_FROM_PERCENT
+        {
             return Through::Everything;
         }
         let older_half = engine.log.older_half().filter(|last| *last > self.meta.covered);
@@ -302,8 +310,9 @@ impl Maintenance {
         }
         let covered = checkpoint.covered;
         let meta = Meta { start_segment: engine.log.start_after(covered), ..self.meta };
+        let pace = if engine.health.found_no_room() { Pace::Small } else { Pace::Large };
         let gate = engine.base_gate.write();
-        let committed = checkpoint.commit(&engine.table, &engine.base, &self.meta, meta, engine.time.now());
+        let committed = checkpoint.commit(&engine.table, &engine.base, &self.meta, meta, pace, engine.time.now());
         drop(gate);
         match committed {
             Ok((sessions, damaged)) => {
@@ -323,6 +332,7 @@ impl Maintenance {
                 if let Err(error) = engine.log.release_through(covered, meta.start_segment) {
                     engine.observers.emit(Event::BackgroundError(error));
                 }
+                Self::restore_reserve(engine);
                 engine.sequencer.wake();
                 engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Ok(sessions));
                 Next::Again
@@ -397,6 +407,9 @@ impl Maintenance {
                 Next::Again
             }
             Err(error) => {
+                if matches!(error, Error::DiskFull { .. }) {
+                    self.reaper.take_smaller_steps();
+                }
                 self.reap_again_at_millis = now_millis + RETRY_MILLIS;
                 self.tell(engine, error.clone());
                 if requested {
@@ -420,6 +433,18 @@ impl Maintenance {
         self.next_due.is_some_and(|due| due <= now)
     }
 
+    /// Takes the reserve again, where need be at the cost of a segment that the log does not need yet: before the log
+    /// takes what it has back, since without a reserve the next lack of room is for good.
+    fn restore_reserve(engine: &Engine) {
+        let mut restored = engine.reserve.restore();
+        if restored.as_ref().is_err_and(is_no_room) && engine.log.drop_spare() {
+            restored = engine.reserve.restore();
+        }
+        if let Err(error) = restored {
+            tracing::debug!(%error, "there is no room for a reserve");
+        }
+    }
+
     /// Where nothing else is to be done the scrub goes on; then says how long to wait.
     fn rest(&mut self, engine: &Engine, now_millis: u64, now: Timestamp) -> Next {
         let mut until = now_millis + CHECK_INTERVAL_MILLIS;
@@ -428,7 +453,8 @@ impl Maintenance {
         }
         if engine.sequencer.last() > self.meta.covered {
             let interval = millis(engine.options.checkpoint_interval);
-            let pressed = if engine.checkpoint_presses() { now_millis } else { self.last_checkpoint_millis + interval };
+            let presses = engine.checkpoint_presses() || engine.health.lacks_room();
+            let pressed = if presses { now_millis } else { self.last_checkpoint_millis + interval };
             until = until.min(pressed.max(self.retry_at_millis));
         }
         if let Some(due) = self.next_due {

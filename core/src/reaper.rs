@@ -18,16 +18,26 @@ use crate::time::Timestamp;
 
 /// How many index entries one step takes on.
 const ENTRIES_PER_STEP: usize = 10_000;
+/// A step that finds no room is followed by one this many times smaller, one that does by one twice as large.
+const SMALLER: usize = 8;
 /// How many due sessions of one shard are buried while its lock is held.
 const BURIED_PER_LOCK: usize = 64;
 
 /// Where the reaper stands between steps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reaper {
     /// Every index entry before this time has been looked at since the last checkpoint.
     scanned_until: Timestamp,
     /// The last entry looked at in a scan that is not through.
     cursor: Option<(Timestamp, SessionId)>,
+    /// How many index entries the next step takes on.
+    entries: usize,
+}
+
+impl Default for Reaper {
+    fn default() -> Self {
+        Self { scanned_until: Timestamp::default(), cursor: None, entries: ENTRIES_PER_STEP }
+    }
 }
 
 /// What one step did.
@@ -47,6 +57,11 @@ impl Reaper {
         *self = Self::default();
     }
 
+    /// There was no room for the last step: the next takes on less.
+    pub(crate) fn take_smaller_steps(&mut self) {
+        self.entries = (self.entries / SMALLER).max(1);
+    }
+
     /// Removes or files again what is due at `now`, up to a bound.
     ///
     /// # Errors
@@ -57,7 +72,7 @@ impl Reaper {
         if table.clear_pending() {
             return Ok(reaped);
         }
-        let due = base.due(self.scanned_until, self.cursor.as_ref(), now, ENTRIES_PER_STEP)?;
+        let due = base.due(self.scanned_until, self.cursor.as_ref(), now, self.entries)?;
         reaped.more = due.more;
         let last = due.items.last().map(|entry| (entry.index_at, entry.id.clone()));
         let mut changes = Vec::new();
@@ -78,12 +93,13 @@ impl Reaper {
         }
         changes.sort_unstable_by(|one: &Change, other| one.id.cmp(&other.id));
         if !changes.is_empty() || !stale.is_empty() {
-            let batch = Batch { changes: &changes, stale: &stale, now, ..Batch::default() };
+            let batch = Batch { changes: &changes, stale: &stale, makes_room: true, now, ..Batch::default() };
             let committed = base.commit(&batch)?;
             for (change, committed) in changes.iter().zip(&committed) {
                 table.committed(change, committed, cleared);
             }
         }
+        self.entries = (self.entries * 2).min(ENTRIES_PER_STEP);
         if reaped.more {
             self.cursor = last;
         } else {

@@ -29,6 +29,7 @@ use crate::numbers::START_MAX;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::replay::{Dropped, Passed, Replayed, replay};
+use crate::reserve::Reserve;
 use crate::salvage::DamagedBase;
 use crate::segment::Segment;
 use crate::sequencer::Sequencer;
@@ -123,7 +124,9 @@ pub(crate) fn open(
     create_directory(storage.as_ref(), &log_directory)?;
 
     let mut dropped = Vec::new();
+    let reserve = Arc::new(Reserve::find(&storage, &path, options.log_bytes_max)?);
     let (base, meta) = open_base(&storage, &path, &log_directory, &options, salvage, &mut dropped)?;
+    let base = base.with_reserve(&reserve);
 
     let counters = Arc::new(Counters::default());
     let tasks = Tasks::default();
@@ -159,8 +162,10 @@ pub(crate) fn open(
     dropped.extend(replayed.dropped.iter().cloned());
 
     sync_names(storage.as_ref(), &path)?;
-    remove_aborted(storage.as_ref(), &base, &meta, &mut replayed)?;
-    let (log, writer, meta) = begin_run(&storage, &log_directory, &options, &table, &base, &meta, &replayed)?;
+    remove_unneeded(storage.as_ref(), &base, &meta, &mut replayed, !reserve.is_whole())?;
+    let new_log =
+        |run| Log::new(Arc::clone(&storage), &log_directory, run, options.log_bytes_max, Arc::clone(&reserve));
+    let (log, writer, meta) = begin_run(new_log, &log_directory, &table, &base, &meta, &replayed)?;
     let last = meta.first_number - 1;
     sequencer.begin(meta.first_number);
     progress.publish(last, last);
@@ -192,6 +197,7 @@ pub(crate) fn open(
         table,
         base,
         log,
+        reserve,
         sequencer,
         progress,
         counters,
@@ -245,17 +251,27 @@ fn open_base(
     Err(Error::Corrupted { file: base_path, offset: 0, reason })
 }
 
-/// Removes what openings that failed have left: without this each try for lack of room would take more.
+/// Removes what openings that failed have left: without this each try for lack of room would take more. On a disk that
+/// was full, and may be so still, segments go that no replay needs, too: what is written next has to fit.
 ///
-/// That the base names another run was only read, so it is made durable once more before they go.
-fn remove_aborted(storage: &dyn Storage, base: &Base, meta: &Meta, replayed: &mut Replayed) -> Result<()> {
-    let is_aborted = |segment: &mut Segment| segment.header.run > meta.run;
-    let aborted: Vec<Segment> = replayed.segments.extract_if(.., is_aborted).collect();
-    if aborted.is_empty() {
+/// That the base names another run, or a later segment, was only read, so it is made durable once more before they go.
+fn remove_unneeded(
+    storage: &dyn Storage,
+    base: &Base,
+    meta: &Meta,
+    replayed: &mut Replayed,
+    lacks_room: bool,
+) -> Result<()> {
+    let visited = std::mem::take(&mut replayed.visited);
+    let is_unneeded = |segment: &mut Segment| {
+        segment.header.run > meta.run || (lacks_room && !visited.contains(&segment.header.number))
+    };
+    let unneeded: Vec<Segment> = replayed.segments.extract_if(.., is_unneeded).collect();
+    if unneeded.is_empty() {
         return Ok(());
     }
-    base.commit(&Batch { meta: Some(*meta), ..Batch::default() })?;
-    for segment in aborted {
+    base.commit(&Batch { meta: Some(*meta), makes_room: true, ..Batch::default() })?;
+    for segment in unneeded {
         storage.remove_file(&segment.path).map_err(|error| Error::io("remove", &segment.path, error))?;
     }
     Ok(())
@@ -263,9 +279,8 @@ fn remove_aborted(storage: &dyn Storage, base: &Base, meta: &Meta, replayed: &mu
 
 /// Starts a new run of the log with what was replayed, and has the base name it.
 fn begin_run(
-    storage: &Arc<dyn Storage>,
+    new_log: impl FnOnce(u64) -> Log,
     log_directory: &Path,
-    options: &Options,
     table: &Table,
     base: &Base,
     meta: &Meta,
@@ -278,12 +293,12 @@ fn begin_run(
         let reason = "its numbers are higher than any store gives".to_owned();
         return Err(Error::Corrupted { file: log_directory.to_owned(), offset: 0, reason });
     }
-    let log = Arc::new(Log::new(Arc::clone(storage), log_directory, run, options.log_bytes_max));
+    let log = Arc::new(new_log(run));
     let mut writer = LogWriter::begin(Arc::clone(&log), first_number - 1)?;
     let recovered_frames = write_again(table, &mut writer, meta, first_number - 1)?;
     writer.end_recovery()?;
     let meta = Meta { format: FORMAT, run, start_segment: run, recovered_frames, first_number, ..*meta };
-    base.commit(&Batch { meta: Some(meta), ..Batch::default() })?;
+    base.commit(&Batch { meta: Some(meta), makes_room: true, ..Batch::default() })?;
     Ok((log, writer, meta))
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Replayed {
     pub(crate) highest_segment: u64,
     /// Every segment found; none is needed any more once what was replayed is durable elsewhere.
     pub(crate) segments: Vec<Segment>,
+    /// The numbers of those that were read.
+    pub(crate) visited: BTreeSet<u64>,
     /// Files whose headers are not readable and that no replay needed.
     pub(crate) unreadable: Vec<PathBuf>,
     pub(crate) dropped: Vec<Dropped>,
@@ -93,6 +95,7 @@ pub(crate) fn replay(
         highest_number: replay.highest_number,
         highest_segment,
         segments: replay.segments.into_values().collect(),
+        visited: replay.visited,
         unreadable,
         dropped: replay.dropped,
         passed: replay.passed,

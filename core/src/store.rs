@@ -166,6 +166,19 @@ impl Store {
         Ok((engine, now))
     }
 
+    /// For what makes room: taken on a full disk, too, while little waits for the log.
+    fn removing_engine(&self) -> Result<&Engine> {
+        let engine = self.open_engine()?;
+        if let Some(error) = engine.health.poisoned() {
+            return Err(error);
+        }
+        if engine.sequencer.queued_bytes() > engine.log.queued_bytes_max() / 2 {
+            engine.health.check_write()?;
+        }
+        engine.check_queue()?;
+        Ok(engine)
+    }
+
     fn writable_engine(&self) -> Result<&Engine> {
         let engine = self.open_engine()?;
         engine.health.check_write()?;
@@ -283,13 +296,14 @@ impl Store {
 
     /// Removes the session. Without one, nothing happens, and that is acknowledged in the same way.
     ///
-    /// Acknowledged as the store's durability says: an acknowledged logout stays.
+    /// Acknowledged as the store's durability says: an acknowledged logout stays. On a full disk it is taken, since it
+    /// makes room; where [`Commit::wait`] then fails with [`Error::DiskFull`], the session is gone, and is written to be
+    /// so when there is room: a crash before that brings it back.
     ///
     /// # Errors
     /// As [`Store::set`].
     pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
-        let engine = self.writable_engine()?;
-        engine.check_queue()?;
+        let engine = self.removing_engine()?;
         let (write, need) = engine.write_context();
         let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
@@ -298,13 +312,13 @@ impl Store {
 
     /// Removes every session that there is at the moment of the call, as one operation.
     ///
-    /// Acknowledged as the store's durability says. The space comes back later, in the background.
+    /// Acknowledged as the store's durability says, on a full disk as [`Store::destroy`] has it. The space comes back
+    /// later, in the background.
     ///
     /// # Errors
     /// As [`Store::set`].
     pub fn clear(&self) -> Result<Commit> {
-        let engine = self.writable_engine()?;
-        engine.check_queue()?;
+        let engine = self.removing_engine()?;
         let (write, need) = engine.write_context();
         let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, need))

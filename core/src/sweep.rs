@@ -50,6 +50,10 @@ impl Change {
         Self { id, changed: 0, index_at, kind: ChangeKind::Gone }
     }
 
+    pub(crate) const fn is_removal(&self) -> bool {
+        matches!(self.kind, ChangeKind::Gone)
+    }
+
     /// About how many bytes the change takes in a transaction.
     pub(crate) fn bytes(&self) -> u64 {
         let payload = match &self.kind {

@@ -49,11 +49,24 @@ impl Page {
 pub(crate) struct Bytes {
     pages: Vec<Option<Arc<Page>>>,
     len: u64,
+    /// Which pages were written, if only with zeros: those take room.
+    written: Vec<bool>,
 }
 
 impl Bytes {
     pub(crate) const fn len(&self) -> u64 {
         self.len
+    }
+
+    /// How many bytes of the disk it takes.
+    pub(crate) fn taken(&self) -> u64 {
+        (self.written.iter().filter(|written| **written).count() * PAGE_BYTES) as u64
+    }
+
+    /// How many more it would take if these were written.
+    pub(crate) fn untaken(&self, offset: u64, len: u64) -> u64 {
+        let is_untaken = |page: usize| !self.written.get(page).is_some_and(|written| *written);
+        (parts(offset, len as usize).filter(|(page, ..)| is_untaken(*page)).count() * PAGE_BYTES) as u64
     }
 
     pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -82,6 +95,10 @@ impl Bytes {
             if page >= self.pages.len() {
                 self.pages.resize(page + 1, None);
             }
+            if page >= self.written.len() {
+                self.written.resize(page + 1, false);
+            }
+            self.written[page] = true;
             let place = &mut self.pages[page];
             if part == &ZEROS[..part.len()] && (place.is_none() || part.len() == PAGE_BYTES) {
                 *place = None;
@@ -94,6 +111,7 @@ impl Bytes {
     }
 
     pub(crate) fn set_len(&mut self, len: u64) {
+        self.written.truncate((len as usize).div_ceil(PAGE_BYTES));
         self.len = len.max(self.len);
         if len < self.len {
             self.len = len;

@@ -161,12 +161,13 @@ impl SimulatedDisk {
         self.0.lock().watcher = Some(Arc::new(watcher));
     }
 
-    /// Limits the disk; files may not grow beyond it together.
+    /// Limits the disk; what files have been written may not be more together, in whole blocks. A file that is only
+    /// made longer takes nothing.
     pub fn set_capacity(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;
     }
 
-    /// Bytes of all files together.
+    /// Bytes of all files together, as the capacity counts them.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         self.0.lock().state.used(ROOT)

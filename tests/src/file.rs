@@ -27,10 +27,10 @@ impl SimulatedFile {
         Self { disk, node, path }
     }
 
-    /// Whether the disk has room for this file to have `len` bytes.
-    fn check_room(&self, inner: &Inner, len: u64) -> io::Result<()> {
+    /// Whether the disk has room for these bytes of the file.
+    fn check_room(&self, inner: &Inner, offset: u64, len: u64) -> io::Result<()> {
         let Some(capacity_bytes) = inner.capacity_bytes else { return Ok(()) };
-        let grows = len.saturating_sub(inner.state.file(self.node)?.cached.len());
+        let grows = inner.state.file(self.node)?.cached.untaken(offset, len);
         if grows > 0 && inner.state.used(ROOT) + grows > capacity_bytes {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
@@ -65,7 +65,7 @@ impl StorageFile for SimulatedFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let len = bytes.len() as u64;
         self.disk.change(Action::Write, &self.path, (offset, len), |inner, fault| {
-            self.check_room(inner, offset + len)?;
+            self.check_room(inner, offset, len)?;
             let file = inner.state.file_mut(self.node)?;
             if fault.is_some() {
                 file.write(offset, &bytes[..bytes.len() / 2]);
@@ -78,7 +78,6 @@ impl StorageFile for SimulatedFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.disk.change(Action::SetLen, &self.path, (len, 0), |inner, _| {
-            self.check_room(inner, len)?;
             inner.state.file_mut(self.node)?.set_len(len);
             Ok(())
         })

@@ -87,10 +87,10 @@ impl State {
         Ok(index)
     }
 
-    /// Bytes of all files that have a name.
+    /// Bytes that all files with a name take, in whole blocks.
     pub(crate) fn used(&self, node: usize) -> u64 {
         match &*self.nodes[node] {
-            Node::File(content) => content.cached.len(),
+            Node::File(content) => content.cached.taken(),
             Node::Directory(directory) => directory.entries().values().map(|entry| self.used(*entry)).sum(),
         }
     }

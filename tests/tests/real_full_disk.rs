@@ -138,6 +138,40 @@ fn a_full_disk_refuses_writes_goes_on_reading_and_heals_by_itself() {
 }
 
 #[test]
+fn what_is_destroyed_or_cleared_on_a_full_disk_makes_room_for_what_comes() {
+    for clear in [false, true] {
+        let Some(disk) = SmallDisk::new("what_is_destroyed_or_cleared_on_a_full_disk") else { return };
+        let store = disk.open(Durability::Fsync);
+        let acknowledged = fill(&store);
+        // Taken, and written as soon as there is room: who waits may be told that there is none yet.
+        let removed = |commit: sessile::Commit| match commit.wait() {
+            Ok(()) | Err(Error::DiskFull { .. }) => {}
+            Err(error) => panic!("{error}"),
+        };
+        if clear {
+            removed(store.clear().unwrap());
+        } else {
+            for number in (0..acknowledged).filter(|number| number % 4 > 0) {
+                removed(store.destroy(&id(format!("{number}"))).unwrap());
+            }
+        }
+        // Nobody frees anything.
+        for number in 40_000..40_050 {
+            until("writes are accepted again", || write(&store, number).is_ok());
+        }
+        store.close().unwrap();
+        let store = disk.open(Durability::Fsync);
+        for number in 0..acknowledged {
+            let stays = !clear && number % 4 == 0;
+            assert_eq!(payload(&store, format!("{number}")).is_some(), stays, "session {number}");
+        }
+        for number in 40_000..40_050 {
+            assert!(payload(&store, format!("{number}")) == Some(content(number)), "session {number}");
+        }
+    }
+}
+
+#[test]
 fn what_was_acknowledged_on_a_full_disk_is_there_when_the_store_is_opened_again() {
     let Some(disk) = SmallDisk::new("what_was_acknowledged_on_a_full_disk") else { return };
     let store = disk.open(Durability::Fsync);

@@ -19,6 +19,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) meta: Option<Meta>,
     /// Remove everything first.
     pub(crate) clear: bool,
+    /// More is removed than written: worth the reserve where there is no room.
+    pub(crate) makes_room: bool,
     /// Index entries up to this time have come due and are not kept.
     pub(crate) now: Timestamp,
 }
@@ -35,12 +37,34 @@ pub(crate) enum Committed {
 }
 
 impl Base {
-    /// Does all of the batch in one durable transaction. Says what became of each change, in order.
+    /// Does all of the batch in one durable transaction. Says what became of each change, in order. Where there is no
+    /// room, it makes use of what the base has freed, and, for what makes room, of the reserve.
     ///
     /// # Errors
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupted`]: it may have happened all the same; commit
     /// the batch again. The base is open again, if that was possible.
     pub(crate) fn commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
+        let mut committed = self.try_commit(batch);
+        if matches!(committed, Err(Error::DiskFull { .. })) && self.reserve.is_some() {
+            committed = self.reclaim().and_then(|()| self.try_commit(batch));
+        }
+        if let (Err(Error::DiskFull { .. }), true, Some(reserve)) = (&committed, batch.makes_room, &self.reserve)
+            && reserve.give_up()
+        {
+            committed = self.reclaim().and_then(|()| self.try_commit(batch));
+        }
+        committed
+    }
+
+    /// What one transaction frees can be used by the second behind it.
+    fn reclaim(&self) -> Result<()> {
+        for _ in 0..2 {
+            self.try_commit(&Batch::default())?;
+        }
+        Ok(())
+    }
+
+    fn try_commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
         if !self.is_open() {
             // An earlier failure has left it so; what keeps it so is what is wrong now.
             self.reopen()?;

@@ -1,0 +1,201 @@
+//! A disk without one free byte, block by block: what is removed makes room for what comes, with nobody's help.
+//!
+//! The failures guarded against: a reaper or a checkpoint that needs room to give room back, and waits for ever; a
+//! store that cannot be opened on a full disk, although what it holds has long expired.
+
+use sessile::{Durability, Error};
+use sessile_tests::disk::{Action, Event, Loss};
+use sessile_tests::model::Crash;
+use sessile_tests::world::{World, small_options};
+
+const HOUR: u64 = 3_600_000;
+const MINUTE: u64 = 60_000;
+
+fn world() -> World {
+    let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
+    world.set("before", 100, HOUR);
+    world.checkpoint();
+    world
+}
+
+/// Leaves the disk this many bytes that are free.
+fn leave(world: &World, free_bytes: u64) {
+    world.disk.set_capacity(Some(world.disk.used_bytes() + free_bytes));
+}
+
+/// Writes new sessions until one is refused, or there are this many. Returns how many there are.
+fn write_until_refused(world: &mut World, prefix: &str, most: usize, len: usize, ttl_millis: u64) -> usize {
+    for number in 0..most {
+        match world.try_set(&format!("{prefix} {number}"), len, ttl_millis) {
+            Ok(()) if number % 8 > 0 => world.settle(),
+            Ok(()) => world.advance(20),
+            Err(Error::DiskFull { .. }) => return number,
+            Err(Error::Overloaded { .. }) => world.advance(1000),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    most
+}
+
+/// A restart on the full disk, then one with room, then a power loss: everything is there each time.
+fn reopen(mut world: World) {
+    world.restart();
+    world.settle();
+    world.kill();
+    world.disk.set_capacity(None);
+    world.open(Crash::Kill);
+    world.lose_power(Loss::Everything, 0);
+}
+
+/// How many of these sets are accepted and acknowledged.
+fn accepted(world: &mut World, count: usize, len: usize) -> usize {
+    let mut accepted = 0;
+    for number in 0..count {
+        if world.try_set(&format!("later {}", number % 8), len, HOUR).is_ok() {
+            world.advance(20);
+            accepted += usize::from(world.waiting() == 0);
+        } else {
+            world.advance(1000);
+        }
+    }
+    accepted
+}
+
+#[test]
+fn what_expires_makes_room_on_a_full_disk() {
+    for len in [2_000, 60_000] {
+        for free_bytes in [0, 600_000] {
+            let mut world = world();
+            let most = 3_000_000 / len;
+            // In the base, half of them for long.
+            for number in 0..most {
+                world.set(&format!("{number}"), len, if number % 2 == 0 { MINUTE } else { HOUR });
+                if number % (200_000 / len) == 0 {
+                    world.advance(20);
+                }
+            }
+            world.checkpoint();
+            leave(&world, free_bytes);
+            let written = write_until_refused(&mut world, "until full", 6_000_000 / len, len, MINUTE);
+            let refused = world.try_set("refused", len, HOUR);
+            assert!(
+                matches!(refused, Err(Error::DiskFull { .. })),
+                "{len}, {free_bytes}: after {written}: {refused:?}"
+            );
+            world.advance(2 * MINUTE);
+            let accepted = accepted(&mut world, 60, len);
+            assert!(accepted >= 50, "{len}, {free_bytes}: {accepted} of 60");
+            world.check();
+            reopen(world);
+        }
+    }
+}
+
+/// Destroys on a full disk: they are taken, and answered.
+fn destroy_some(world: &mut World, prefix: &str, count: usize, one_in: usize) {
+    for number in (0..count).step_by(one_in) {
+        world.try_destroy(&format!("{prefix} {number}")).unwrap();
+        world.settle();
+        assert_eq!(world.waiting(), 0, "{prefix} {number} is not answered");
+    }
+}
+
+#[test]
+fn what_is_destroyed_or_cleared_makes_room_on_a_full_disk() {
+    for (clear, one_in) in [(true, 1), (false, 1), (false, 2)] {
+        for len in [2_000, 60_000] {
+            let mut world = world();
+            let based = write_until_refused(&mut world, "based", 2_000_000 / len, len, HOUR);
+            world.checkpoint();
+            leave(&world, 0);
+            let written = write_until_refused(&mut world, "until full", 10_000_000 / len, len, HOUR);
+            world.advance(5000);
+            let refused = world.try_set("refused", len, HOUR);
+            assert!(matches!(refused, Err(Error::DiskFull { .. })), "{len}: after {written}: {refused:?}");
+            if clear {
+                world.clear();
+            } else {
+                destroy_some(&mut world, "until full", written, one_in);
+                destroy_some(&mut world, "based", based, one_in);
+            }
+            world.advance(30_000);
+            let accepted = accepted(&mut world, 40, len);
+            println!(
+                "{len} bytes each, clear {clear}, one in {one_in}: {written} more written; {accepted} of 40 accepted later"
+            );
+            if one_in == 1 {
+                assert!(accepted >= 20, "{len}, clear {clear}: {accepted} of 40");
+            }
+            world.check();
+            reopen(world);
+        }
+    }
+}
+
+/// The reserve comes and goes: no moment of that is one that a power loss may not strike.
+#[test]
+fn a_power_loss_while_room_is_made_loses_nothing_acknowledged() {
+    let mut world = world();
+    let based = write_until_refused(&mut world, "based", 16, 60_000, HOUR);
+    world.checkpoint();
+    leave(&world, 0);
+    let before = world.disk.events();
+    let written = write_until_refused(&mut world, "until full", 100, 60_000, MINUTE);
+    destroy_some(&mut world, "based", based, 2);
+    destroy_some(&mut world, "until full", written, 2);
+    world.advance(2 * MINUTE);
+    assert!(accepted(&mut world, 5, 60_000) == 5);
+    let trace = world.disk.trace_after(before);
+    let reserve_goes = |event: &Event| event.action == Action::Remove && event.path.ends_with("reserve");
+    assert!(trace.iter().any(reserve_goes), "the reserve was not given up");
+    for (round, moment) in (0..).zip(world.disk.moments().iter().filter(|moment| moment.events > before).step_by(7)) {
+        let mut crashed = world.after(moment, moment.after_power_loss(Loss::of_round(round % 4), round));
+        crashed.open(Crash::PowerLoss);
+        crashed.settle();
+    }
+}
+
+/// The reserve is what a restart on a full disk takes, and it is taken again when there is room.
+#[test]
+fn a_store_opens_on_a_disk_without_a_free_byte() {
+    for sets in [0, 3, 30] {
+        let mut world = world();
+        world.advance(20_000);
+        for number in 0..sets {
+            world.set(&format!("{number}"), 5000, HOUR);
+            world.settle();
+        }
+        world.kill();
+        leave(&world, 0);
+        for _ in 0..5 {
+            world.restart();
+            assert!(world.model.living(world.now()).len() > sets);
+            world.set("small", 10, HOUR);
+            world.settle();
+            assert_eq!(world.waiting(), 0);
+            world.advance(20_000);
+        }
+        reopen(world);
+    }
+}
+
+/// Whatever is in the reserve's place is not needed, and nothing but the reserve.
+#[test]
+fn a_reserve_that_is_short_or_missing_is_made_again() {
+    use sessile::simulation::Storage;
+    let reserve = std::path::Path::new(sessile_tests::world::PATH).join("reserve");
+    let mut world = world();
+    world.advance(20_000);
+    let whole = world.disk.content(&reserve);
+    assert!(whole.len() >= 512 * 1024 && whole.iter().all(|byte| *byte == 0));
+    for len in [None, Some(0), Some(1000), Some(70_000)] {
+        world.kill();
+        match len {
+            None => world.disk.remove_file(&reserve).unwrap(),
+            Some(len) => world.disk.open(&reserve).unwrap().set_len(len).unwrap(),
+        }
+        world.open(Crash::Kill);
+        world.checkpoint();
+        assert_eq!(world.disk.content(&reserve).len(), whole.len(), "{len:?}");
+    }
+}
