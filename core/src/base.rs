@@ -9,6 +9,7 @@
 
 mod block_file;
 mod commit;
+mod growth;
 mod header;
 mod layout;
 mod locks;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::lock::{Mutex, RwLock};
-use block_file::{BlockFile, Damage, Refusal, Trust};
+use block_file::{BlockFile, Damage, Grown, Refusal, Trust};
 use overlay::Overlay;
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
 
@@ -95,6 +96,8 @@ enum Latch {
     No,
     /// It was, and came from a block that reads the same the next time.
     Damage,
+    /// It was, and the file has grown meanwhile: the same finds more room there.
+    Grown,
     /// It was.
     Now,
     /// One before it was, perhaps of another thread.
@@ -105,7 +108,7 @@ impl Latch {
     /// How often what failed is tried again. Each time, other threads may have met damage before.
     const fn retries(self) -> u32 {
         match self {
-            Self::No | Self::Damage => 0,
+            Self::No | Self::Damage | Self::Grown => 0,
             Self::Now => 1,
             Self::Before => 16,
         }
@@ -414,6 +417,7 @@ impl Base {
             redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 (self.corrupted("it ends before its content does"), Latch::Now)
             }
+            redb::Error::Io(error) if Grown::is(&error) => (Error::io(operation, &self.path, error), Latch::Grown),
             redb::Error::Io(error) => (Error::io(operation, &self.path, error), Latch::Now),
             redb::Error::PreviousIo => {
                 let error = io::Error::other("an earlier operation on the file failed");

@@ -13,6 +13,8 @@ use std::os::fd::AsRawFd;
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 
+#[cfg(target_os = "linux")]
+use crate::storage::write_zeros;
 use crate::storage::{Kind, Storage, StorageFile, StorageLock};
 
 /// The machine's disk.
@@ -149,6 +151,26 @@ impl StorageFile for DiskFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
+    }
+
+    /// Linux sets the room aside without writing anything.
+    #[cfg(target_os = "linux")]
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::{Errno, retry_on_intr};
+        let before = self.len()?;
+        if len <= before {
+            return Ok(());
+        }
+        match retry_on_intr(|| fallocate(&self.0, FallocateFlags::empty(), before, len - before)) {
+            Ok(()) => Ok(()),
+            // Not every file system can, nor every kernel that passes for Linux.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(self, before, len),
+            Err(error) => {
+                self.set_len(before)?;
+                Err(error.into())
+            }
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

@@ -9,6 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::numbers::{to_u64, to_usize};
+
+/// How much a file is allocated in one write, in bytes.
+const ZEROS_AT_ONCE: usize = 1024 * 1024;
+
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -129,9 +134,36 @@ pub trait StorageFile: fmt::Debug + Send + Sync + 'static {
     /// The disk's own.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
+    /// Makes the file `len` bytes long, and not shorter than it is, with zeros that have their room on the disk already:
+    /// no later write to them finds the disk full.
+    ///
+    /// # Errors
+    /// `StorageFull`, or the disk's own; the file is then as long as it was, unless that fails as well.
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        write_zeros(self, self.len()?, len)
+    }
+
     /// Makes the file's content and length durable.
     ///
     /// # Errors
     /// The disk's own. After a failure nothing written since the last success can be trusted.
     fn sync_data(&self) -> io::Result<()>;
+}
+
+/// Makes a file of `before` bytes `len` bytes long by writing to it.
+///
+/// # Errors
+/// As [`StorageFile::allocate`].
+pub(crate) fn write_zeros<File: StorageFile + ?Sized>(file: &File, before: u64, len: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS_AT_ONCE];
+    let mut at = before;
+    while at < len {
+        let part = zeros.get(..to_usize(len - at)).unwrap_or(&zeros);
+        if let Err(error) = file.write_at(at, part) {
+            file.set_len(before)?;
+            return Err(error);
+        }
+        at += to_u64(part.len());
+    }
+    Ok(())
 }

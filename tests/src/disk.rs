@@ -162,7 +162,7 @@ impl SimulatedDisk {
     }
 
     /// Limits the disk; what files have been written may not be more together, in whole blocks. A file that is only
-    /// made longer takes nothing.
+    /// made longer takes nothing, and of a write for which there is no room the part is written that fits.
     pub fn set_capacity(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;
     }

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 
 use sessile::simulation::StorageFile;
 
+use crate::bytes::PAGE_BYTES;
 use crate::disk::{Inner, SimulatedDisk};
 use crate::event::{Action, Event, Fault};
 use crate::state::ROOT;
+
+const PAGE: u64 = PAGE_BYTES as u64;
 
 pub(crate) struct SimulatedFile {
     disk: SimulatedDisk,
@@ -27,14 +30,23 @@ impl SimulatedFile {
         Self { disk, node, path }
     }
 
-    /// Whether the disk has room for these bytes of the file.
-    fn check_room(&self, inner: &Inner, offset: u64, len: u64) -> io::Result<()> {
-        let Some(capacity_bytes) = inner.capacity_bytes else { return Ok(()) };
-        let grows = inner.state.file(self.node)?.cached.untaken(offset, len);
-        if grows > 0 && inner.state.used(ROOT) + grows > capacity_bytes {
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
+    /// How many of these bytes, which are to be written, the disk has room for.
+    fn fitting(&self, inner: &Inner, offset: u64, len: u64) -> io::Result<u64> {
+        let Some(capacity_bytes) = inner.capacity_bytes else { return Ok(len) };
+        let cached = &inner.state.file(self.node)?.cached;
+        let free = capacity_bytes.saturating_sub(inner.state.used(ROOT));
+        if cached.untaken(offset, len) <= free {
+            return Ok(len);
         }
-        Ok(())
+        // As much as fits, in whole blocks, as the operating system does it.
+        let mut fitting = 0;
+        loop {
+            let next = ((offset + fitting) / PAGE + 1) * PAGE - offset;
+            if next >= len || cached.untaken(offset, next) > free {
+                return Ok(fitting);
+            }
+            fitting = next;
+        }
     }
 }
 
@@ -65,8 +77,14 @@ impl StorageFile for SimulatedFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let len = bytes.len() as u64;
         self.disk.change(Action::Write, &self.path, (offset, len), |inner, fault| {
-            self.check_room(inner, offset, len)?;
+            let fitting = self.fitting(inner, offset, len)?;
             let file = inner.state.file_mut(self.node)?;
+            if fitting < len {
+                if fitting > 0 {
+                    file.write(offset, &bytes[..fitting as usize]);
+                }
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
             if fault.is_some() {
                 file.write(offset, &bytes[..bytes.len() / 2]);
                 return Err(io::Error::other("only half was written"));

@@ -6,13 +6,17 @@ mod real;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use real::{Mount, Place, far, id, options, payload, until};
-use sessile::{Durability, Error, Event, Store};
+use sessile::simulation::{self, Clock, SystemClock};
+use sessile::{Durability, Error, Event, Store, Timestamp};
 
 const MIB: usize = 1024 * 1024;
+const HOUR_MILLIS: u64 = 3_600_000;
 /// Longer than anything takes but a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -57,8 +61,12 @@ fn content(number: usize) -> Vec<u8> {
 
 /// One write and what became of it. A write that is never answered fails the test.
 fn write(store: &Store, number: usize) -> Result<(), Error> {
+    write_until(store, number, far())
+}
+
+fn write_until(store: &Store, number: usize, expires_at: Timestamp) -> Result<(), Error> {
     let (sender, answer) = channel();
-    let commit = store.set(&id(format!("{number}")), content(number), Some(far()))?;
+    let commit = store.set(&id(format!("{number}")), content(number), Some(expires_at))?;
     match commit.on_complete(move |result| sender.send(result).unwrap()) {
         Some(result) => result,
         None => answer.recv_timeout(PATIENCE).expect("a write was never answered"),
@@ -67,8 +75,12 @@ fn write(store: &Store, number: usize) -> Result<(), Error> {
 
 /// Writes until there is no room. Returns how many were acknowledged.
 fn fill(store: &Store) -> usize {
+    fill_until(store, far())
+}
+
+fn fill_until(store: &Store, expires_at: Timestamp) -> usize {
     for number in 0.. {
-        match write(store, number) {
+        match write_until(store, number, expires_at) {
             Ok(()) => assert!(number < 2000, "the disk does not get full"),
             Err(Error::DiskFull { path }) => {
                 assert!(path.to_str().unwrap().contains("sessions"), "{}", path.display());
@@ -168,6 +180,45 @@ fn what_is_destroyed_or_cleared_on_a_full_disk_makes_room_for_what_comes() {
         for number in 40_000..40_050 {
             assert!(payload(&store, format!("{number}")) == Some(content(number)), "session {number}");
         }
+    }
+}
+
+/// The machine's clock, and how far a test has moved it.
+#[derive(Debug, Default)]
+struct MovedClock {
+    machine: SystemClock,
+    ahead_millis: AtomicU64,
+}
+
+impl Clock for MovedClock {
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_millis(self.machine.wall().as_millis() + self.ahead_millis.load(Ordering::SeqCst))
+    }
+
+    fn monotonic_millis(&self) -> u64 {
+        self.machine.monotonic_millis() + self.ahead_millis.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn what_expires_on_a_full_disk_makes_room_for_what_comes() {
+    let Some(disk) = SmallDisk::new("what_expires_on_a_full_disk") else { return };
+    let clock = Arc::new(MovedClock::default());
+    let open = || simulation::open(small(&disk.store), Arc::new(simulation::Disk), clock.clone()).unwrap();
+    let store = open();
+    let in_an_hour = || Timestamp::from_millis(clock.wall().as_millis() + HOUR_MILLIS);
+    let acknowledged = fill_until(&store, in_an_hour());
+    clock.ahead_millis.fetch_add(2 * HOUR_MILLIS, Ordering::SeqCst);
+    // Nobody frees anything.
+    for number in 40_000..40_050 {
+        until("writes are accepted again", || write_until(&store, number, in_an_hour()).is_ok());
+    }
+    store.close().unwrap();
+    let store = open();
+    assert_eq!(store.len().unwrap(), 50);
+    assert!(payload(&store, format!("{}", acknowledged - 1)).is_none());
+    for number in 40_000..40_050 {
+        assert!(payload(&store, format!("{number}")) == Some(content(number)), "session {number}");
     }
 }
 

@@ -200,11 +200,12 @@ fn a_base_that_cannot_be_opened_again_is_no_damage() {
 
 #[test]
 fn a_read_that_the_disk_refuses_is_an_error_and_works_again_afterwards() {
-    let mut world = World::new(small_options(Durability::Fsync).cache_bytes(0), Durability::Fsync);
+    // Nothing stays in memory.
+    let options = small_options(Durability::Fsync).cache_bytes(0).base_cache_bytes(0);
+    let mut world = World::new(options, Durability::Fsync);
     world.set("cold", 100, HOUR);
-    world.fill_base();
+    world.checkpoint();
     world.restart();
-    world.evict_pages();
     world.disk.fail_when(|event| event.is_on_base(Action::Read).then_some(Fault::Error(ErrorKind::Other)));
     assert!(matches!(world.store().get(&id("cold")), Err(Error::Io { .. })));
     world.set("written", 10, HOUR);

@@ -23,6 +23,8 @@ use super::sums::{Sums, sum};
 use crate::numbers::{to_u64, to_usize};
 use crate::storage::StorageFile;
 
+/// How many blocks the file may grow by at once unless something else is said.
+const GROWTH_BLOCKS: u64 = 256;
 /// How many blocks are read for verifying in one call.
 const VERIFIED_AT_ONCE: usize = 32;
 
@@ -61,6 +63,26 @@ impl Damage {
 impl From<Damage> for io::Error {
     fn from(damage: Damage) -> Self {
         Self::new(io::ErrorKind::InvalidData, damage)
+    }
+}
+
+/// redb asked for more of the file than it may have at once. The file has grown as far as that, and whoever opens it
+/// again finds the room.
+#[derive(Debug)]
+pub(super) struct Grown;
+
+impl fmt::Display for Grown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the file has grown by less than was asked for, and has to be opened again")
+    }
+}
+
+impl std::error::Error for Grown {}
+
+impl Grown {
+    /// Whether this is what an error of a growth says.
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
     }
 }
 
@@ -106,6 +128,8 @@ pub(super) struct BlockFile {
     blocks: AtomicU64,
     sums: RwLock<Sums>,
     trust: Mutex<Trust>,
+    /// How many blocks it may grow by at once.
+    growth: AtomicU64,
     /// Held while anything is written.
     writer: Mutex<Writer>,
 }
@@ -117,6 +141,8 @@ struct Writer {
     newer: usize,
     /// Whether redb's header has changed since both copies were durable.
     is_changed: bool,
+    /// Whether it has not changed since the last commit was begun.
+    is_untouched: bool,
     /// How many blocks the file has had since the last sync.
     durable_blocks: u64,
 }
@@ -146,19 +172,33 @@ impl BlockFile {
             return Err(Refusal::Damage(Damage::new(bytes, reason)));
         }
         let durable_blocks = header.blocks;
+        // A new file has at once all that redb begins with; one that is salvaged grows in memory.
+        let growth = if bytes == 0 || trust != Trust::Verified { u64::MAX } else { GROWTH_BLOCKS };
         Ok(Self {
             file,
             blocks: AtomicU64::new(blocks),
             sums: RwLock::default(),
             trust: Mutex::new(if trust == Trust::Verified { trust } else { Trust::Everything }),
+            growth: AtomicU64::new(growth),
             // A copy that is damaged, or was about to be written, is made good with the next sync.
-            writer: Mutex::new(Writer { header, newer, is_changed: !is_twice, durable_blocks }),
+            writer: Mutex::new(Writer { header, newer, is_changed: !is_twice, is_untouched: false, durable_blocks }),
         })
     }
 
     /// redb has the file open: from now on only what `trust` says is read unverified.
     pub(super) fn is_opened(&self, trust: Trust) {
         *self.trust.lock() = trust;
+    }
+
+    /// A commit begins, for which the file may grow by so many blocks at once.
+    pub(super) fn begin_commit(&self, growth: u64) {
+        self.writer.lock().is_untouched = true;
+        self.growth.store(growth, Ordering::Relaxed);
+    }
+
+    /// Whether the commit that was begun last has not come to the header: it has then certainly not happened.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.writer.lock().is_untouched
     }
 
     /// Whether a page is read although one of its blocks does not match its checksum.
@@ -375,17 +415,33 @@ impl BlockFile {
     }
 
     pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
-        let blocks = whole_blocks(0, to_usize(len))? + len / BLOCK_BYTES;
+        let asked = whole_blocks(0, to_usize(len))? + len / BLOCK_BYTES;
         let mut writer = self.writer.lock();
-        if blocks < writer.durable_blocks {
+        let before = self.blocks();
+        if asked > before {
+            // redb asks for twice the file. What it gets has its room: it may use any of it, in any order, and a write
+            // that found none would leave the room taken that those before it found.
+            let blocks = asked.min(before.saturating_add(self.growth.load(Ordering::Relaxed)));
+            let allocated = self.file.allocate(file_bytes(blocks));
+            if allocated.is_ok() {
+                self.blocks.store(blocks, Ordering::Release);
+                if blocks == asked {
+                    return Ok(());
+                }
+            }
+            // The commit ends here. What it has written is in places that nothing leads to, and verifies all the same.
+            self.write_sums()?;
+            return allocated.and(Err(io::Error::other(Grown)));
+        }
+        if asked < writer.durable_blocks {
             // The header must not count on what is about to go.
-            writer.durable_blocks = blocks;
-            self.blocks.store(blocks, Ordering::Release);
+            writer.durable_blocks = asked;
+            self.blocks.store(asked, Ordering::Release);
             self.write_header(&mut writer)?;
         }
-        self.file.set_len(file_bytes(blocks))?;
-        self.sums.write().truncate(blocks);
-        self.blocks.store(blocks, Ordering::Release);
+        self.file.set_len(file_bytes(asked))?;
+        self.sums.write().truncate(asked);
+        self.blocks.store(asked, Ordering::Release);
         Ok(())
     }
 
@@ -412,6 +468,7 @@ impl BlockFile {
         {
             content.copy_from_slice(data);
             writer.is_changed = true;
+            writer.is_untouched = false;
         }
         Ok(())
     }

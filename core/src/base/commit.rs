@@ -2,6 +2,7 @@
 
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 
+use super::growth::Growth;
 use super::{Base, EXPIRY, Latch, META, META_KEY, SESSIONS};
 use crate::codec::{Malformed, Meta, Record, encode_meta, encode_record};
 use crate::error::{Error, Result};
@@ -44,14 +45,14 @@ impl Base {
     /// [`Error::DiskFull`], [`Error::Io`], [`Error::Corrupted`]: it may have happened all the same; commit
     /// the batch again. The base is open again, if that was possible.
     pub(crate) fn commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
-        let mut committed = self.try_commit(batch);
-        if matches!(committed, Err(Error::DiskFull { .. })) && self.reserve.is_some() {
-            committed = self.reclaim().and_then(|()| self.try_commit(batch));
+        let mut committed = self.try_commit(batch, Growth::Ample);
+        if matches!(committed, Err(Error::DiskFull { .. })) {
+            committed = self.reclaim().and_then(|()| self.try_commit(batch, Growth::Sparing));
         }
         if let (Err(Error::DiskFull { .. }), true, Some(reserve)) = (&committed, batch.makes_room, &self.reserve)
             && reserve.give_up()
         {
-            committed = self.reclaim().and_then(|()| self.try_commit(batch));
+            committed = self.reclaim().and_then(|()| self.try_commit(batch, Growth::Sparing));
         }
         committed
     }
@@ -59,36 +60,68 @@ impl Base {
     /// What one transaction frees can be used by the second behind it.
     fn reclaim(&self) -> Result<()> {
         for _ in 0..2 {
-            self.try_commit(&Batch::default())?;
+            self.try_commit(&Batch::default(), Growth::Sparing)?;
         }
         Ok(())
     }
 
-    fn try_commit(&self, batch: &Batch<'_>) -> Result<Vec<Committed>> {
+    /// One transaction, begun again for as long as it needs more room in the file, and the disk has that.
+    fn try_commit(&self, batch: &Batch<'_>, growth: Growth) -> Result<Vec<Committed>> {
         if !self.is_open() {
             // An earlier failure has left it so; what keeps it so is what is wrong now.
             self.reopen()?;
         }
-        let opened = self.opened();
-        let result = {
-            let guard = self.database.read();
-            match guard.as_ref() {
-                Some(database) => self.guarded("write", || self.commit_to(database, batch)),
-                None => Err((self.not_open(), Latch::Before)),
+        let before = self.blocks();
+        let mut step = growth.first_step(before, batch);
+        let mut may_have_happened = false;
+        let error = loop {
+            let opened = self.opened();
+            let (error, latch) = match self.commit_once(batch, step, &mut may_have_happened) {
+                Ok(committed) => {
+                    // Whoever is unreadable yet will be found to be so again.
+                    self.unreadable.lock().clear();
+                    return Ok(committed);
+                }
+                Err(failure) => failure,
+            };
+            if latch == Latch::Grown {
+                self.reopen_after(opened)?;
+                step = step.saturating_mul(2);
+                continue;
             }
-        };
-        if result.is_ok() {
-            // Whoever is unreadable yet will be found to be so again.
-            self.unreadable.lock().clear();
-        }
-        result.map_err(|(error, latch)| {
             if latch != Latch::No
                 && let Err(error) = self.reopen_after(opened)
             {
                 tracing::warn!(%error, "the base could not be opened again after a failed commit");
             }
-            error
-        })
+            break error;
+        };
+        if matches!(error, Error::DiskFull { .. })
+            && !may_have_happened
+            && let Err(error) = self.shrink_to(before)
+        {
+            tracing::warn!(%error, "the base could not be made as short again as it was before a failed commit");
+        }
+        Err(error)
+    }
+
+    /// `may_have_happened` is set where a commit that fails does not certainly leave everything as it was.
+    fn commit_once(
+        &self,
+        batch: &Batch<'_>,
+        growth: u64,
+        may_have_happened: &mut bool,
+    ) -> Result<Vec<Committed>, (Error, Latch)> {
+        let guard = self.database.read();
+        let Some(database) = guard.as_ref() else { return Err((self.not_open(), Latch::Before)) };
+        // That of the database: as long as the guard is held, no other one takes its place.
+        let file = self.file.lock().clone();
+        if let Some(file) = &file {
+            file.begin_commit(growth);
+        }
+        let committed = self.guarded("write", || self.commit_to(database, batch));
+        *may_have_happened |= !file.is_some_and(|file| file.is_untouched());
+        committed
     }
 
     fn commit_to(&self, database: &Database, batch: &Batch<'_>) -> Result<Vec<Committed>, redb::Error> {

@@ -85,6 +85,11 @@ impl StorageFile for Overlay {
         Ok(())
     }
 
+    /// On the disk it needs none.
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }

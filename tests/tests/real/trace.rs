@@ -12,7 +12,7 @@ pub fn strace(trace: &Path) -> Option<Command> {
     }
     let mut strace = Command::new("strace");
     strace.args(["-f", "-y", "-s", "200", "-e", "signal=none", "-e"]);
-    strace.arg("trace=openat,mkdir,mkdirat,rename,renameat,renameat2,pwrite64,write,ftruncate,fdatasync,fsync,unlink");
+    strace.arg("trace=openat,mkdir,mkdirat,rename,renameat,renameat2,pwrite64,write,ftruncate,fallocate,fdatasync,fsync,unlink");
     strace.arg("-o").arg(trace).arg(std::env::current_exe().unwrap());
     Some(strace)
 }
@@ -100,7 +100,7 @@ impl Unsynced {
                 self.in_use.insert(file.clone());
                 self.written.insert(file);
             }
-            "pwrite64" | "ftruncate" => drop(self.written.insert(file)),
+            "pwrite64" | "ftruncate" | "fallocate" => drop(self.written.insert(file)),
             "fdatasync" => {
                 self.syncs += 1;
                 self.frames.remove(&file);
