@@ -78,12 +78,13 @@ uninstall:
 demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample test-bench
+test: test-style test-rust test-controlled test-c test-install test-ctypes test-node test-demo test-strace-sample test-bench
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --exclude sessile-node --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p sessile -p sessile-node -- -D warnings
+	$(CARGO) clippy --locked -p sessile-tests --features controlled --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p sessile --quiet
 	cd node && $(NPM) run --silent lint
 
