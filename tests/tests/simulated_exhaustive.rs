@@ -49,3 +49,21 @@ fn every_short_workload_survives_a_crash_at_every_event() {
     println!("{}", explorer.tally);
     explored.unwrap_or_else(|reason| panic!("{reason}"));
 }
+
+/// What a process that was killed had not synced is still on its way to the disk while the next one writes.
+#[test]
+fn what_a_kill_left_unsynced_and_what_the_recovery_writes_may_be_lost_together() {
+    let none = Effort { changes_max: 0, alone_max: 0, bytes_max: 0, tears: 0, draws: 0 };
+    let thoroughness = Thoroughness {
+        of_workload: none,
+        of_recovery: Effort { tears: 4, draws: 8, ..none },
+        recoveries: 1,
+        seed: seed("what_a_kill_left_unsynced_and_what_the_recovery_writes_may_be_lost_together"),
+    };
+    let workloads = ["fsync: set a, checkpoint", "write: set a, set b, checkpoint"];
+    let workloads: Vec<_> = workloads.iter().map(|text| (text.parse().unwrap(), thoroughness)).collect();
+    let explorer = Explorer::new();
+    let explored = explorer.explore(&workloads, 2);
+    println!("{}", explorer.tally);
+    explored.unwrap_or_else(|reason| panic!("{reason}"));
+}

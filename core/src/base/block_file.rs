@@ -139,6 +139,9 @@ struct Writer {
     header: Header,
     /// Where the newer copy of the header stands.
     newer: usize,
+    /// The newer copy as it was found, until it is known to be on the disk: a process that was killed may have left it
+    /// to the system, or a sync of it have failed, and the other copy must not be written before that.
+    found: Option<Box<Header>>,
     /// Whether redb's header has changed since both copies were durable.
     is_changed: bool,
     /// Whether it has not changed since the last commit was begun.
@@ -153,9 +156,9 @@ impl BlockFile {
     pub(super) fn open(file: Arc<dyn StorageFile>, trust: Trust) -> Result<Self, Refusal> {
         let bytes = file.len()?;
         let (header, newer, is_twice) = match Header::read(file.as_ref())? {
-            Found::Header { header, place, is_twice } => (*header, place, is_twice),
+            Found::Header { header, place, is_twice } => (header, place, is_twice),
             Found::NewerFormat(format) => return Err(Refusal::NewerFormat(format)),
-            Found::Nothing if bytes == 0 => (Header::new(), 1, true),
+            Found::Nothing if bytes == 0 => (Box::new(Header::new()), 1, true),
             Found::Nothing if header::is_bare(file.as_ref()) => {
                 let reason = "it has no checksums, being from before they came in; a salvage cannot read it either";
                 return Err(Refusal::Damage(Damage::new(0, reason)));
@@ -181,7 +184,14 @@ impl BlockFile {
             trust: Mutex::new(if trust == Trust::Verified { trust } else { Trust::Everything }),
             growth: AtomicU64::new(growth),
             // A copy that is damaged, or was about to be written, is made good with the next sync.
-            writer: Mutex::new(Writer { header, newer, is_changed: !is_twice, is_untouched: false, durable_blocks }),
+            writer: Mutex::new(Writer {
+                found: (bytes > 0).then(|| header.clone()),
+                header: *header,
+                newer,
+                is_changed: !is_twice,
+                is_untouched: false,
+                durable_blocks,
+            }),
         })
     }
 
@@ -351,6 +361,12 @@ impl BlockFile {
 
     /// Writes the header to one place, durably, then to the other, so that one of them is always whole.
     fn write_header(&self, writer: &mut Writer) -> io::Result<()> {
+        if let Some(found) = &writer.found {
+            // The same bytes once more, since a sync that failed may have taken them for written.
+            found.write(self.file.as_ref(), writer.newer)?;
+            self.file.sync_data()?;
+            writer.found = None;
+        }
         for _ in 0..2 {
             let older = 1 - writer.newer;
             let blocks = self.blocks();
