@@ -14,7 +14,6 @@ use crate::base::{Base, Batch, Committed};
 use crate::codec::Meta;
 use crate::error::{Error, Result};
 use crate::lookup::look_up_now;
-use crate::progress::Need;
 use crate::sequencer::Sequencer;
 use crate::sweep::{Change, Through};
 use crate::table::Table;
@@ -82,7 +81,7 @@ impl Checkpoint {
             }
             let unresolved = table.capture(&ids, through, &mut changes);
             for id in &unresolved {
-                look_up_now(table, base, id, now, Need::Durable);
+                look_up_now(table, base, id, now);
             }
             let still_unresolved = table.capture(&unresolved, through, &mut changes);
             if let Some(id) = still_unresolved.first() {

@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// How a write has to reach the disk, and what its caller waits for.
-    pub(crate) fn write_context(&self) -> (WriteContext, Need) {
+    pub(crate) fn write_context(&self) -> WriteContext {
         let (urgency, need) = match self.options.durability {
             Durability::Fsync => (Urgency::Durable, Need::Durable),
             Durability::Write => (Urgency::Written, Need::Written),
@@ -100,22 +100,13 @@ impl Engine {
             Durability::Async if self.delay().is_some() => (Urgency::Lazy, Need::Written),
             Durability::Async => (Urgency::Lazy, Need::Nothing),
         };
-        let context = WriteContext {
+        WriteContext {
             now: self.time.now(),
             now_millis: self.time.monotonic_millis(),
             urgency,
+            need,
             unlogged_touches: self.overload().is_some() || self.health.check_write().is_err(),
             refusal: None,
-        };
-        (context, need)
-    }
-
-    /// What a touch that moves expiry earlier waits for.
-    pub(crate) const fn need(&self) -> Need {
-        match self.options.durability {
-            Durability::Fsync => Need::Durable,
-            Durability::Write => Need::Written,
-            Durability::Async => Need::Nothing,
         }
     }
 
@@ -201,7 +192,7 @@ impl Engine {
             job = self.jobs.1.try_recv().ok();
         }
         for lookups in lookups.chunks(LOOKUPS_PER_SNAPSHOT) {
-            look_up(&self.table, &self.base, lookups, self.time.now(), self.need());
+            look_up(&self.table, &self.base, lookups, self.time.now());
         }
         match job {
             None | Some(Job::LookUp(_)) => true,
@@ -245,7 +236,7 @@ impl Engine {
     /// As [`Base::get`]: what could not be looked up is left to the next who asks.
     pub(crate) fn settle(&self) -> Result<()> {
         for id in self.table.unresolved() {
-            resolve(&self.table, &self.base, &id, self.time.now(), self.need())?;
+            resolve(&self.table, &self.base, &id, self.time.now())?;
         }
         Ok(())
     }

@@ -10,38 +10,37 @@ use crate::base::{Base, StoredSession, Verified};
 use crate::codec::Created;
 use crate::entry::{Content, Dirty, Entry, InBase, Live};
 use crate::error::Result;
-use crate::progress::Need;
 use crate::session::{Session, SessionId, Version};
 use crate::shard::{LookupAnswer, LookupJob, Shard, Waiter};
 use crate::table::Table;
 use crate::time::Timestamp;
 
 /// Does lookups, from one snapshot that is newer than all their marks.
-pub(crate) fn look_up(table: &Table, base: &Base, jobs: &[LookupJob], now: Timestamp, earlier_need: Need) {
+pub(crate) fn look_up(table: &Table, base: &Base, jobs: &[LookupJob], now: Timestamp) {
     let mut numbers = Vec::new();
     for (job, answer) in jobs.iter().zip(base.get_each(jobs.iter().map(|job| &job.id))) {
-        table.complete(job, answer, now, earlier_need, &mut numbers);
+        table.complete(job, answer, now, &mut numbers);
     }
     table.progress.resolved(&numbers);
 }
 
 /// Looks `id` up on this thread, whether or not a reader is about to do the same.
-pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Timestamp, earlier_need: Need) {
+pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Timestamp) {
     let token = {
         let mut shard = table.lock(id);
         table.mark(&mut shard, id).token
     };
-    look_up(table, base, &[LookupJob { id: id.clone(), token }], now, earlier_need);
+    look_up(table, base, &[LookupJob { id: id.clone(), token }], now);
 }
 
 /// Looks a session up that was written without being in memory, on this thread.
 ///
 /// # Errors
 /// As [`Base::get`]: the session stays to be looked up.
-pub(crate) fn resolve(table: &Table, base: &Base, id: &SessionId, now: Timestamp, earlier_need: Need) -> Result<()> {
+pub(crate) fn resolve(table: &Table, base: &Base, id: &SessionId, now: Timestamp) -> Result<()> {
     let is_unresolved = || table.lock(id).unresolved.contains(id);
     while is_unresolved() {
-        look_up_now(table, base, id, now, earlier_need);
+        look_up_now(table, base, id, now);
         if is_unresolved() {
             // It failed, or a commit of the session voided it.
             drop(base.get(id)?);
@@ -51,16 +50,8 @@ pub(crate) fn resolve(table: &Table, base: &Base, id: &SessionId, now: Timestamp
 }
 
 impl Table {
-    /// Takes what a lookup found, and adds to `numbers` the writes that waited for it. `earlier_need` is
-    /// what a touch that moves expiry earlier has to wait for.
-    fn complete(
-        &self,
-        job: &LookupJob,
-        answer: LookupAnswer,
-        now: Timestamp,
-        earlier_need: Need,
-        numbers: &mut Vec<u64>,
-    ) {
+    /// Takes what a lookup found, and adds to `numbers` the writes that waited for it.
+    fn complete(&self, job: &LookupJob, answer: LookupAnswer, now: Timestamp, numbers: &mut Vec<u64>) {
         let id = &job.id;
         let mut shard = self.lock(id);
         if shard.lookups.get(id).is_none_or(|lookup| lookup.token != job.token) {
@@ -79,7 +70,7 @@ impl Table {
             match (&waiter, &answer) {
                 (Waiter::Touch { expires_at, write, deferred }, Ok(_)) => {
                     match self.touch_live(&mut shard, id, *expires_at, write) {
-                        Ok(Some(number)) => deferred.follow(&self.progress, number, earlier_need),
+                        Ok(Some(number)) => deferred.follow(&self.progress, number, write.need),
                         Ok(None) => answers.push((waiter, Ok(None))),
                         Err(error) => answers.push((waiter, Err(error))),
                     }

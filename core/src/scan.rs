@@ -44,7 +44,7 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
     if !changes.unresolved.is_empty() {
         // When they came into being, only the base may know.
         for id in &changes.unresolved {
-            resolve(&engine.table, &engine.base, id, now, engine.need())?;
+            resolve(&engine.table, &engine.base, id, now)?;
         }
         changes = Changes::read(engine, after, limit);
     }

@@ -207,7 +207,7 @@ impl Store {
         // Looked up on this thread, instead of waiting for a reader to be free.
         let token = engine.table.lock(id).lookups.get(id).map(|lookup| lookup.token);
         if let Some(token) = token {
-            look_up(&engine.table, &engine.base, &[LookupJob { id: id.clone(), token }], now, engine.need());
+            look_up(&engine.table, &engine.base, &[LookupJob { id: id.clone(), token }], now);
         }
         receiver.recv().unwrap_or_else(|_| Err(engine.closed_error()))
     }
@@ -257,7 +257,7 @@ impl Store {
         if let Some(error) = engine.overload() {
             return Err(error);
         }
-        let (write, need) = engine.write_context();
+        let write = engine.write_context();
         let expires_at = match expires_at {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
@@ -265,7 +265,7 @@ impl Store {
         let number = engine.table.set(id, payload.into(), expires_at, &write)?;
         engine.counters.sets.one();
         engine.doorbell.expires(expires_at);
-        Ok(self.commit(engine, number, need))
+        Ok(self.commit(engine, number, write.need))
     }
 
     /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
@@ -282,14 +282,14 @@ impl Store {
         if let Some(error) = engine.health.poisoned() {
             return Err(error);
         }
-        let (mut write, need) = engine.write_context();
+        let mut write = engine.write_context();
         write.refusal = engine.health.check_write().and_then(|()| engine.check_queue()).err();
         let touched = engine.table.touch(id, expires_at, &write)?;
         engine.counters.touches.one();
         engine.doorbell.expires(expires_at);
         Ok(match touched {
             Touched::Done => Commit::done(),
-            Touched::At(number) => self.commit(engine, number, need),
+            Touched::At(number) => self.commit(engine, number, write.need),
             Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
         })
     }
@@ -304,10 +304,10 @@ impl Store {
     /// As [`Store::set`].
     pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
         let engine = self.removing_engine()?;
-        let (write, need) = engine.write_context();
+        let write = engine.write_context();
         let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
-        Ok(self.commit(engine, number, need))
+        Ok(self.commit(engine, number, write.need))
     }
 
     /// Removes every session that there is at the moment of the call, as one operation.
@@ -319,9 +319,9 @@ impl Store {
     /// As [`Store::set`].
     pub fn clear(&self) -> Result<Commit> {
         let engine = self.removing_engine()?;
-        let (write, need) = engine.write_context();
+        let write = engine.write_context();
         let number = engine.table.clear(&write)?;
-        Ok(self.commit(engine, number, need))
+        Ok(self.commit(engine, number, write.need))
     }
 
     fn commit(&self, engine: &Engine, number: u64, need: Need) -> Commit {

@@ -19,7 +19,7 @@ use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
 use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
 use crate::numbers::to_u64;
-use crate::progress::{Deferred, Progress};
+use crate::progress::{Deferred, Need, Progress};
 use crate::sequencer::{Queued, Sequencer, Urgency};
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
@@ -71,6 +71,8 @@ pub(crate) struct WriteContext {
     pub(crate) now: Timestamp,
     pub(crate) now_millis: u64,
     pub(crate) urgency: Urgency,
+    /// What has to have happened to it before it is acknowledged.
+    pub(crate) need: Need,
     /// Too much waits for the disk: touches that extend change memory only.
     pub(crate) unlogged_touches: bool,
     /// Why a touch that moves expiry earlier cannot be taken, like any other write; asked for touches only.
@@ -212,7 +214,7 @@ impl Table {
         if new.base == InBase::Unknown {
             self.await_lookup(&mut shard, id, number);
         } else {
-            self.void_touches(&mut shard, id);
+            self.void_touches(&mut shard, id, number);
         }
         Ok(number)
     }
@@ -393,7 +395,7 @@ impl Table {
             for lookup in shard.lookups.into_values() {
                 self.progress.resolved(&lookup.numbers);
                 for waiter in lookup.waiters {
-                    self.answer(waiter, Ok(None));
+                    self.void(waiter, number);
                 }
             }
         }

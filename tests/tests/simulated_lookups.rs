@@ -333,6 +333,23 @@ fn a_touch_overtaken_by_a_set_before_its_lookup_leaves_the_set_alone() {
     assert_eq!(world.get("cold").unwrap().expires_at, later);
 }
 
+/// The touch left nothing, whatever the lookup finds; without the write that came between, there is the expiry before.
+#[test]
+fn a_touch_overtaken_by_a_write_before_its_lookup_is_acknowledged_with_that_write() {
+    type Write = fn(&Store) -> sessile::Result<Commit>;
+    let overtaken_by: [Write; 3] =
+        [|store| store.set(&id("cold"), *b"new", None), |store| store.destroy(&id("cold")), Store::clear];
+    for write in overtaken_by {
+        let mut world = cold_world();
+        let touch = world.store().touch(&id("cold"), world.in_millis(1000)).unwrap();
+        drop(write(&world.store()).unwrap());
+        while world.simulation().step_reader() {}
+        assert!(!touch.is_complete());
+        world.settle();
+        assert!(touch.is_complete());
+    }
+}
+
 /// The reaper needs no lookup: its tombstone is there before the touch has found its session.
 #[test]
 fn a_touch_overtaken_by_the_reaper_and_a_set_leaves_the_set_alone() {

@@ -51,14 +51,23 @@ impl Table {
     pub(super) fn await_lookup(&self, shard: &mut Shard, id: &SessionId, number: u64) {
         self.progress.unresolved(number);
         self.mark(shard, id).numbers.push(number);
-        self.void_touches(shard, id);
+        self.void_touches(shard, id, number);
     }
 
-    /// Answers the touches that still wait: they were called before a write that leaves nothing of them.
-    pub(super) fn void_touches(&self, shard: &mut Shard, id: &SessionId) {
+    /// Decides the touches that still wait: they were called before write `number`, which leaves nothing of them.
+    pub(super) fn void_touches(&self, shard: &mut Shard, id: &SessionId, number: u64) {
         let Some(lookup) = shard.lookups.get_mut(id) else { return };
         for waiter in lookup.waiters.extract_if(.., |waiter| matches!(waiter, Waiter::Touch { .. })) {
-            self.answer(waiter, Ok(None));
+            self.void(waiter, number);
+        }
+    }
+
+    /// Decides what waited when write `number` removed or replaced its session. A touch is acknowledged with that
+    /// write: were it lost, the session would be there as before, and might live longer than the touch has said.
+    pub(super) fn void(&self, waiter: Waiter, number: u64) {
+        match waiter {
+            Waiter::Touch { write, deferred, .. } => deferred.follow(&self.progress, number, write.need),
+            waiter => self.answer(waiter, Ok(None)),
         }
     }
 
