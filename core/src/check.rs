@@ -6,23 +6,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::base::IndexKey;
+use crate::damage::Damage;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::session::SessionId;
-
-/// Something that is not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Damage {
-    /// The damaged file.
-    pub file: PathBuf,
-    /// Where in the file, in bytes; 0 where the place is not known.
-    pub offset: u64,
-    /// The session that cannot be read for it; `None` where it is a part of a file that was found damaged.
-    pub id: Option<SessionId>,
-    /// What was found.
-    pub reason: String,
-}
 
 /// What a check went through, and what it found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,9 +48,9 @@ struct Check<'a> {
 impl Check<'_> {
     /// Takes damage into the report, once for each place and session. Any other error ends the check.
     fn found(&mut self, id: Option<&SessionId>, error: Error) -> Result<()> {
-        let Error::Corrupted { file, offset, reason } = error else { return Err(error) };
-        if self.known.insert((file.clone(), offset)) || id.is_some() || offset == 0 {
-            self.report.damage.push(Damage { file, offset, id: id.cloned(), reason });
+        let damage = Damage::of(error, id.cloned())?;
+        if self.known.insert((damage.file.clone(), damage.offset)) || id.is_some() || damage.offset == 0 {
+            self.report.damage.push(damage);
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ mod checkpoint;
 mod clock;
 mod codec;
 mod committer;
+mod damage;
 mod disk;
 mod engine;
 mod entry;
@@ -70,12 +71,12 @@ mod time;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 
-pub use check::{CheckReport, Damage};
+pub use check::CheckReport;
+pub use damage::Damage;
 pub use error::{Error, ErrorCode, Result};
 pub use events::{Event, Subscription};
 pub use options::{Durability, Options};
 pub use progress::Commit;
-pub use replay::Dropped;
 pub use scan::Page;
 pub use session::{Payload, Session, SessionId, Version};
 pub use stats::Stats;

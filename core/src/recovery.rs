@@ -17,6 +17,7 @@ use crate::base::{BASE_FILE, Base, Batch};
 use crate::clock::{Clock, TimeKeeper};
 use crate::codec::{Created, FORMAT, Malformed, Meta, Operation, encode_operation};
 use crate::committer::Committer;
+use crate::damage::Damage;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry};
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ use crate::maintenance::{Doorbell, Maintenance};
 use crate::numbers::START_MAX;
 use crate::options::Options;
 use crate::progress::Progress;
-use crate::replay::{Dropped, Passed, Replayed, replay};
+use crate::replay::{Passed, Replayed, replay};
 use crate::reserve::Reserve;
 use crate::salvage::DamagedBase;
 use crate::segment::Segment;
@@ -117,7 +118,7 @@ pub(crate) fn open(
     path: PathBuf,
     surroundings: &Surroundings,
     salvage: bool,
-) -> Result<(Arc<Engine>, Vec<Dropped>)> {
+) -> Result<(Arc<Engine>, Vec<Damage>)> {
     let storage = Arc::clone(&surroundings.storage);
     let lock = lock(surroundings, &path, options.open_timeout)?;
     let log_directory = path.join(LOG_DIRECTORY);
@@ -227,7 +228,7 @@ fn open_base(
     log_directory: &Path,
     options: &Options,
     salvage: bool,
-    dropped: &mut Vec<Dropped>,
+    dropped: &mut Vec<Damage>,
 ) -> Result<(Base, Meta)> {
     let base_path = path.join(BASE_FILE);
     let exists = storage.kind(&base_path).map_err(|error| Error::io("look at", &base_path, error))?.is_some();

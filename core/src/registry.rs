@@ -11,12 +11,12 @@ use std::sync::Arc;
 use crate::lock::Mutex;
 
 use crate::clock::SystemClock;
+use crate::damage::Damage;
 use crate::disk::Disk;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
-use crate::replay::Dropped;
 use crate::sync::{LazyLock, force};
 use crate::table::ShardHasher;
 use crate::threads;
@@ -42,7 +42,7 @@ pub(crate) struct Registration {
 ///
 /// # Errors
 /// [`Error::OptionsConflict`], or whatever opening fails with.
-pub(crate) fn open(options: Options, salvage: bool) -> Result<(Registration, Vec<Dropped>)> {
+pub(crate) fn open(options: Options, salvage: bool) -> Result<(Registration, Vec<Damage>)> {
     let (storage, clock) = (Arc::new(Disk), Arc::new(SystemClock::default()));
     let surroundings = Surroundings { storage, clock, hasher: ShardHasher::random() };
     open_in(&surroundings, options, salvage)
@@ -56,7 +56,7 @@ pub(crate) fn open_in(
     surroundings: &Surroundings,
     options: Options,
     salvage: bool,
-) -> Result<(Registration, Vec<Dropped>)> {
+) -> Result<(Registration, Vec<Damage>)> {
     options.check()?;
     let path = prepare_directory(surroundings.storage.as_ref(), &options.path)?;
     let slot = Arc::clone(force(&SLOTS).lock().entry(path.clone()).or_default());

@@ -10,26 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::codec::{Meta, Operation};
+use crate::damage::Damage;
 use crate::error::{Error, Result};
 use crate::frame::{FRAME_ALIGNMENT, Frame, FrameKind, MARK_ALIGNMENT, Salt};
 use crate::numbers::{START_MAX, to_u64, to_usize};
 use crate::segment::{Found, SEGMENT_HEADER_BYTES, Segment, find_segment};
-use crate::session::SessionId;
 use crate::storage::Storage;
-
-/// Something that a salvage could not save.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Dropped {
-    /// The file it was in.
-    pub file: PathBuf,
-    /// Where in the file, in bytes; 0 where the place is not known.
-    pub offset: u64,
-    /// The session that is lost; `None` where that is not one session of the base.
-    pub id: Option<SessionId>,
-    /// What was found.
-    pub reason: String,
-}
 
 /// A damaged part of the log that nobody needs.
 #[derive(Debug, Clone)]
@@ -52,7 +38,7 @@ pub(crate) struct Replayed {
     pub(crate) visited: BTreeSet<u64>,
     /// Files whose headers are not readable and that no replay needed.
     pub(crate) unreadable: Vec<PathBuf>,
-    pub(crate) dropped: Vec<Dropped>,
+    pub(crate) dropped: Vec<Damage>,
     pub(crate) passed: Vec<Passed>,
 }
 
@@ -112,7 +98,7 @@ struct Replay<'a> {
     next: Option<u64>,
     recovered: u64,
     highest_number: u64,
-    dropped: Vec<Dropped>,
+    dropped: Vec<Damage>,
     passed: Vec<Passed>,
     apply: &'a mut dyn FnMut(u64, &Operation<'_>),
 }
@@ -225,7 +211,7 @@ impl Replay<'_> {
             if let Err(error) = segment.file.read_at(at, page) {
                 page.fill(0);
                 let reason = format!("{} bytes cannot be read: {error}", page.len());
-                self.dropped.push(Dropped { file: segment.path.clone(), offset: at, id: None, reason });
+                self.dropped.push(Damage { file: segment.path.clone(), offset: at, id: None, reason });
             }
             at += to_u64(page.len());
         }
@@ -407,7 +393,7 @@ impl Replay<'_> {
         if !self.salvage {
             return Err(Error::Corrupted { file: file.to_owned(), offset, reason: reason.to_owned() });
         }
-        self.dropped.push(Dropped { file: file.to_owned(), offset, id: None, reason: reason.to_owned() });
+        self.dropped.push(Damage { file: file.to_owned(), offset, id: None, reason: reason.to_owned() });
         Ok(())
     }
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use crate::backup::whole;
 use crate::base::{BASE_FILE, Base, Batch, NEW_BASE_FILE, StoredSession};
 use crate::codec::Meta;
+use crate::damage::Damage;
 use crate::error::{Error, Result};
-use crate::replay::Dropped;
 use crate::segment::{Found, find_segment};
 use crate::session::SessionId;
 use crate::storage::Storage;
@@ -41,7 +41,7 @@ impl DamagedBase<'_> {
     ///
     /// # Errors
     /// [`Error::UnsupportedFormat`], [`Error::Io`], [`Error::DiskFull`]
-    pub(crate) fn salvage(&self, dropped: &mut Vec<Dropped>) -> Result<(Base, Meta)> {
+    pub(crate) fn salvage(&self, dropped: &mut Vec<Damage>) -> Result<(Base, Meta)> {
         self.take_back()?;
         let path = self.directory.join(BASE_FILE);
         let exists = self.exists(BASE_FILE)?;
@@ -82,9 +82,9 @@ impl DamagedBase<'_> {
         &self,
         verified: Option<Base>,
         meta: Option<Meta>,
-        mut damage: Vec<Dropped>,
+        mut damage: Vec<Damage>,
         exists: bool,
-        dropped: &mut Vec<Dropped>,
+        dropped: &mut Vec<Damage>,
     ) -> Result<(Base, Meta)> {
         let mut rescue = Rescue {
             new: Base::begin(self.storage, self.directory, self.cache_bytes, &meta.unwrap_or(Meta::NEW))?,
@@ -117,7 +117,7 @@ impl DamagedBase<'_> {
         dropped.append(&mut damage);
         if exists && !rescue.is_complete {
             let (file, reason) = (self.directory.join(BASE_FILE), INCOMPLETE.to_owned());
-            dropped.push(Dropped { file, offset: 0, id: None, reason });
+            dropped.push(Damage { file, offset: 0, id: None, reason });
         }
         dropped.extend(rescue.unsaved.into_iter().map(|(id, error)| dropped_session(&id, error)));
         let meta = match meta.or(meta_unverified) {
@@ -201,7 +201,7 @@ struct Rescue {
 
 impl Rescue {
     /// Copies what verified blocks have.
-    fn save_verified(&mut self, old: &Base, damage: &mut Vec<Dropped>) -> Result<()> {
+    fn save_verified(&mut self, old: &Base, damage: &mut Vec<Damage>) -> Result<()> {
         let survey = old.ids();
         for error in survey.damage {
             drop_part(damage, error);
@@ -301,7 +301,7 @@ impl Changes {
 }
 
 /// Removes damaged records from a base whose blocks are sound. `false`: they are not.
-fn repair(base: &Base, dropped: &mut Vec<Dropped>) -> Result<bool> {
+fn repair(base: &Base, dropped: &mut Vec<Damage>) -> Result<bool> {
     let mut block = 0;
     loop {
         let verified = base.verify(block..block + BLOCKS_AT_ONCE)?;
@@ -329,18 +329,16 @@ fn repair(base: &Base, dropped: &mut Vec<Dropped>) -> Result<bool> {
     Ok(true)
 }
 
-fn drop_part(dropped: &mut Vec<Dropped>, error: Error) {
-    if let Error::Corrupted { file, offset, reason } = error {
-        dropped.push(Dropped { file, offset, id: None, reason });
-    }
+fn drop_part(dropped: &mut Vec<Damage>, error: Error) {
+    dropped.extend(Damage::of(error, None));
 }
 
-fn dropped_session(id: &SessionId, error: Error) -> Dropped {
+fn dropped_session(id: &SessionId, error: Error) -> Damage {
     let id = Some(id.clone());
-    match error {
-        Error::Corrupted { file, offset, reason } => Dropped { file, offset, id, reason },
-        error => Dropped { file: std::path::PathBuf::new(), offset: 0, id, reason: error.to_string() },
-    }
+    Damage::of(error, id.clone()).unwrap_or_else(|error| {
+        let reason = error.to_string();
+        Damage { file: std::path::PathBuf::new(), offset: 0, id, reason }
+    })
 }
 
 /// The newest run that any segment belongs to.

@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::committer;
+use crate::damage::Damage;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::maintenance;
 use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
-use crate::replay::Dropped;
 use crate::store::Store;
 use crate::table::ShardHasher;
 
@@ -67,7 +67,7 @@ impl Simulation {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         salvage: bool,
-    ) -> Result<(Self, Vec<Dropped>)> {
+    ) -> Result<(Self, Vec<Damage>)> {
         let path = prepare_directory(storage.as_ref(), options.path())?;
         let surroundings = Surroundings { storage, clock, hasher: ShardHasher::fixed() };
         let (engine, dropped) = recovery::open(options, path, &surroundings, salvage)?;

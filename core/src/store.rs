@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::CheckReport;
+use crate::damage::Damage;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::{Event, Subscription};
@@ -19,7 +20,6 @@ use crate::progress::{Commit, Need};
 #[cfg(feature = "simulation")]
 use crate::recovery::Surroundings;
 use crate::registry::{self, Registration};
-use crate::replay::Dropped;
 use crate::scan::{self, Page};
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{LookupJob, Waiter};
@@ -111,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`], but [`Error::Corrupted`] only for what cannot be worked around.
-    pub fn open_salvage(options: Options) -> Result<(Self, Vec<Dropped>)> {
+    pub fn open_salvage(options: Options) -> Result<(Self, Vec<Damage>)> {
         let ttl = options.ttl;
         let (registration, dropped) = registry::open(options, true)?;
         Ok((Self::new(Place::Registered(registration), ttl), dropped))

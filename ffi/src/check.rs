@@ -1,44 +1,26 @@
 //! Verifying a store on demand, and the list of what was found damaged.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use sessile::{CheckReport, Damage, SessionId};
+use sessile::CheckReport;
 
 use crate::bytes::sessile_bytes;
+use crate::damage::DamageList;
 use crate::guard::guarded_or;
 use crate::handle::{Output, give};
 use crate::status::sessile_status;
 use crate::store::{operate, sessile_store};
-use crate::text;
 
 /// What a check went through and found. It never changes: any number of threads may read it.
 pub struct sessile_check_report {
     sessions: u64,
-    damage: Vec<Item>,
-}
-
-struct Item {
-    file: CString,
-    offset_bytes: u64,
-    id: Option<SessionId>,
-    reason: CString,
-}
-
-impl From<Damage> for Item {
-    fn from(damage: Damage) -> Self {
-        Self {
-            file: text::to_c(damage.file.display().to_string()),
-            offset_bytes: damage.offset,
-            id: damage.id,
-            reason: text::to_c(damage.reason),
-        }
-    }
+    damage: DamageList,
 }
 
 impl From<CheckReport> for sessile_check_report {
     fn from(report: CheckReport) -> Self {
-        Self { sessions: report.sessions, damage: report.damage.into_iter().map(Item::from).collect() }
+        Self { sessions: report.sessions, damage: report.damage.into() }
     }
 }
 
@@ -64,8 +46,8 @@ pub extern "C" fn sessile_store_check(
     })
 }
 
-fn item(report: Option<&sessile_check_report>, index: usize) -> Option<&Item> {
-    report?.damage.get(index)
+fn list(report: Option<&sessile_check_report>) -> Option<&DamageList> {
+    report.map(|report| &report.damage)
 }
 
 /// How many sessions of the base could be read. Of NULL: 0.
@@ -77,34 +59,33 @@ pub extern "C" fn sessile_check_report_sessions(report: Option<&sessile_check_re
 /// How many damaged places and sessions were found; 0: the store is sound. Of NULL: 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_len(report: Option<&sessile_check_report>) -> usize {
-    report.map_or(0, |report| report.damage.len())
+    DamageList::len(list(report))
 }
 
 /// The file that damage `index` is in, in UTF-8, valid until the report is freed. An empty text where there is no such
 /// damage.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_file(report: Option<&sessile_check_report>, index: usize) -> *const c_char {
-    item(report, index).map_or(c"".as_ptr(), |item| item.file.as_ptr())
+    DamageList::file(list(report), index)
 }
 
 /// Where in its file damage `index` is, in bytes; 0 where the place is not known or there is no such damage.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_offset_bytes(report: Option<&sessile_check_report>, index: usize) -> u64 {
-    item(report, index).map_or(0, |item| item.offset_bytes)
+    DamageList::offset_bytes(list(report), index)
 }
 
 /// The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is a
 /// part of a file that is damaged, or there is no such damage.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_id(report: Option<&sessile_check_report>, index: usize) -> sessile_bytes {
-    let id = item(report, index).and_then(|item| item.id.as_ref());
-    id.map_or(sessile_bytes::NONE, |id| sessile_bytes::of(id.as_bytes()))
+    DamageList::id(list(report), index)
 }
 
 /// What damage `index` is, in UTF-8, valid until the report is freed. An empty text where there is no such damage.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_reason(report: Option<&sessile_check_report>, index: usize) -> *const c_char {
-    item(report, index).map_or(c"".as_ptr(), |item| item.reason.as_ptr())
+    DamageList::reason(list(report), index)
 }
 
 /// Ends a report. NULL is nothing to end.

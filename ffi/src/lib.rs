@@ -16,6 +16,7 @@ pub mod bytes;
 pub mod check;
 pub mod completion;
 pub mod cursor;
+mod damage;
 pub mod error;
 mod fork;
 mod guard;

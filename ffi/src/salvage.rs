@@ -1,39 +1,21 @@
 //! Opening a damaged store with what is left of it, and the list of what could not be saved.
 
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use sessile::{Dropped, SessionId, Store};
+use sessile::Store;
 
 use crate::bytes::sessile_bytes;
+use crate::damage::DamageList;
 use crate::error::sessile_error;
 use crate::guard::guarded_or;
 use crate::handle::{Output, give, given};
 use crate::options::sessile_options;
 use crate::status::sessile_status;
 use crate::store::{opened, sessile_store};
-use crate::text;
 
 /// What a salvage could not save, one item for each place. It never changes: any number of threads may read it.
-pub struct sessile_dropped(Vec<Item>);
-
-struct Item {
-    file: CString,
-    offset_bytes: u64,
-    id: Option<SessionId>,
-    reason: CString,
-}
-
-impl From<Dropped> for Item {
-    fn from(dropped: Dropped) -> Self {
-        Self {
-            file: text::to_c(dropped.file.display().to_string()),
-            offset_bytes: dropped.offset,
-            id: dropped.id,
-            reason: text::to_c(dropped.reason),
-        }
-    }
-}
+pub struct sessile_dropped(DamageList);
 
 /// Opens a damaged store with what is left of it, and lists what could not be saved.
 ///
@@ -60,47 +42,46 @@ pub extern "C" fn sessile_store_open_salvage(
         let options = given(options, "options")?.to_options();
         let path = options.path().to_owned();
         let (store, dropped) = Store::open_salvage(options)?;
-        dropped_out.put(give(sessile_dropped(dropped.into_iter().map(Item::from).collect())));
+        dropped_out.put(give(sessile_dropped(dropped.into())));
         store_out.put(give(sessile_store::new(store, path)));
         Ok(())
     })
 }
 
-fn item(dropped: Option<&sessile_dropped>, index: usize) -> Option<&Item> {
-    dropped?.0.get(index)
+fn list(dropped: Option<&sessile_dropped>) -> Option<&DamageList> {
+    dropped.map(|dropped| &dropped.0)
 }
 
 /// How many items the list has. Of NULL: 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_len(dropped: Option<&sessile_dropped>) -> usize {
-    dropped.map_or(0, |dropped| dropped.0.len())
+    DamageList::len(list(dropped))
 }
 
 /// The file that item `index` was in, in UTF-8, valid until the list is freed. An empty text where there is no such
 /// item.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_file(dropped: Option<&sessile_dropped>, index: usize) -> *const c_char {
-    item(dropped, index).map_or(c"".as_ptr(), |item| item.file.as_ptr())
+    DamageList::file(list(dropped), index)
 }
 
 /// Where in its file item `index` was, in bytes; 0 where the place is not known or there is no such item.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_offset_bytes(dropped: Option<&sessile_dropped>, index: usize) -> u64 {
-    item(dropped, index).map_or(0, |item| item.offset_bytes)
+    DamageList::offset_bytes(list(dropped), index)
 }
 
 /// The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part of
 /// a file, or there is no such item.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_id(dropped: Option<&sessile_dropped>, index: usize) -> sessile_bytes {
-    let id = item(dropped, index).and_then(|item| item.id.as_ref());
-    id.map_or(sessile_bytes::NONE, |id| sessile_bytes::of(id.as_bytes()))
+    DamageList::id(list(dropped), index)
 }
 
 /// What was found at item `index`, in UTF-8, valid until the list is freed. An empty text where there is no such item.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_reason(dropped: Option<&sessile_dropped>, index: usize) -> *const c_char {
-    item(dropped, index).map_or(c"".as_ptr(), |item| item.reason.as_ptr())
+    DamageList::reason(list(dropped), index)
 }
 
 /// Ends a list. NULL is nothing to end.

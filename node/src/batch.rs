@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{Array, Env, JsValue, Null, ToNapiValue, Unknown, sys};
 
 use crate::answer::text;
-use crate::damage::{self, Part};
+use crate::damage;
 use crate::failure::Failure;
 use crate::queue::{Completion, Notice, Outcome};
 use crate::raw;
@@ -53,9 +53,7 @@ fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, f64), Failure> {
         Outcome::Count(count) => (raw::number(count).into_unknown(env)?, 0.0),
         Outcome::Page(page) => (page.to_object(env)?.to_unknown(), 0.0),
         Outcome::Report(report) => (damage::report(env, report)?.to_unknown(), 0.0),
-        Outcome::Dropped(dropped) => {
-            (damage::list(env, dropped.into_iter().map(Part::from).collect())?.to_unknown(), 0.0)
-        }
+        Outcome::Dropped(dropped) => (damage::list(env, dropped)?.to_unknown(), 0.0),
     })
 }
 

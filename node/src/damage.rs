@@ -1,34 +1,12 @@
 //! Damage that was found, on its way to JavaScript.
 
-use std::path::PathBuf;
-
 use napi::bindgen_prelude::{Array, Env, Null, Object};
-use sessile::{CheckReport, Damage, Dropped, SessionId};
+use sessile::{CheckReport, Damage};
 
 use crate::raw;
 
-/// One damaged part of a store.
-pub(crate) struct Part {
-    file: PathBuf,
-    offset: u64,
-    id: Option<SessionId>,
-    reason: String,
-}
-
-impl From<Dropped> for Part {
-    fn from(dropped: Dropped) -> Self {
-        Self { file: dropped.file, offset: dropped.offset, id: dropped.id, reason: dropped.reason }
-    }
-}
-
-impl From<Damage> for Part {
-    fn from(damage: Damage) -> Self {
-        Self { file: damage.file, offset: damage.offset, id: damage.id, reason: damage.reason }
-    }
-}
-
 /// The parts as a list of `{ file, offset, id, reason }`.
-pub(crate) fn list<'env>(env: &'env Env, parts: Vec<Part>) -> napi::Result<Array<'env>> {
+pub(crate) fn list<'env>(env: &'env Env, parts: Vec<Damage>) -> napi::Result<Array<'env>> {
     let mut list = env.create_array(0)?;
     for part in parts {
         let mut object = Object::new(env)?;
@@ -51,6 +29,6 @@ pub(crate) fn report<'env>(env: &'env Env, report: CheckReport) -> napi::Result<
     object.set("sessions", raw::number(report.sessions))?;
     object.set("baseBytes", raw::number(report.base_bytes))?;
     object.set("logBytes", raw::number(report.log_bytes))?;
-    object.set("damage", list(env, report.damage.into_iter().map(Part::from).collect())?)?;
+    object.set("damage", list(env, report.damage)?)?;
     Ok(object)
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use sessile::{CheckReport, Dropped, Session};
+use sessile::{CheckReport, Damage, Session};
 
 use crate::batch::{Notices, Results};
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Count(u64),
     Page(Page),
     Report(CheckReport),
-    Dropped(Vec<Dropped>),
+    Dropped(Vec<Damage>),
 }
 
 /// The end of the request with that number.

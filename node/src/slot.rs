@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sessile::{Dropped, Error, Event, Options, Store, Subscription};
+use sessile::{Damage, Error, Event, Options, Store, Subscription};
 
 use crate::failure::Failure;
 use crate::queue::{Notice, Queue};
@@ -51,7 +51,7 @@ impl Slot {
     }
 
     /// Opens what is left of a damaged store, and waits as [`Slot::open_waiting`] does.
-    pub(crate) fn salvage_waiting(&self, queue: &Arc<Queue>) -> Result<Vec<Dropped>, Failure> {
+    pub(crate) fn salvage_waiting(&self, queue: &Arc<Queue>) -> Result<Vec<Damage>, Failure> {
         let (store, dropped) = self.wait(|| Store::open_salvage(self.options.clone()))?;
         self.take(store, queue)?;
         Ok(dropped)

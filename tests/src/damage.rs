@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessile::simulation::{Clock, Simulation, Storage};
-use sessile::{Dropped, Durability, Error, SessionId, Timestamp};
+use sessile::{Durability, Error, SessionId, Timestamp};
 
 use crate::clock::HandClock;
 use crate::disk::{Moment, SimulatedDisk};
@@ -121,7 +121,7 @@ impl Making {
     }
 }
 
-type Opened = Result<(Simulation, Vec<Dropped>), Error>;
+type Opened = Result<(Simulation, Vec<sessile::Damage>), Error>;
 
 fn open(disk: &SimulatedDisk, clock: &Arc<HandClock>, salvage: bool) -> Opened {
     let storage = Arc::new(disk.clone());

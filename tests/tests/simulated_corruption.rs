@@ -45,7 +45,7 @@ fn open_damaged(world: &mut World) -> (PathBuf, u64, String) {
     }
 }
 
-fn salvage(world: &World) -> (Simulation, Vec<sessile::Dropped>) {
+fn salvage(world: &World) -> (Simulation, Vec<sessile::Damage>) {
     let (storage, clock) = (Arc::new(world.disk.clone()), Arc::clone(&world.clock));
     Simulation::open_with(small_options(Durability::Fsync), storage, clock, true).unwrap()
 }

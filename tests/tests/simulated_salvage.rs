@@ -228,7 +228,7 @@ fn damaged_checksums_cost_no_session() {
     }
 }
 
-fn open(world: &World, disk: &SimulatedDisk, salvage: bool) -> Result<(Simulation, Vec<sessile::Dropped>), Error> {
+fn open(world: &World, disk: &SimulatedDisk, salvage: bool) -> Result<(Simulation, Vec<sessile::Damage>), Error> {
     let (disk, clock) = (Arc::new(disk.clone()), Arc::clone(&world.clock));
     Simulation::open_with(small_options(Durability::Fsync), disk, clock, salvage)
 }

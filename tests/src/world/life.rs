@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sessile::simulation::{Clock, Simulation, Storage};
-use sessile::{Dropped, Error};
+use sessile::{Damage, Error};
 
 use super::World;
 use crate::disk::Loss;
@@ -43,11 +43,11 @@ impl World {
     ///
     /// # Errors
     /// As opening.
-    pub fn open_salvage_unchecked(&mut self) -> Result<Vec<Dropped>, Error> {
+    pub fn open_salvage_unchecked(&mut self) -> Result<Vec<Damage>, Error> {
         self.open_as(true)
     }
 
-    fn open_as(&mut self, salvage: bool) -> Result<Vec<Dropped>, Error> {
+    fn open_as(&mut self, salvage: bool) -> Result<Vec<Damage>, Error> {
         let storage: Arc<dyn Storage> = match &self.faulty {
             Some(faulty) => Arc::new(faulty.clone()),
             None => Arc::new(self.disk.clone()),

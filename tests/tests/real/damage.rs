@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{far, id, open, options, scan, set};
 use redb::{Database, ReadableDatabase, TableDefinition};
 use sessile::simulation::{BaseBackend, Disk, Storage};
-use sessile::{Dropped, Durability, Error, Store};
+use sessile::{Damage, Durability, Error, Store};
 
 pub const SESSIONS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sessions");
 
@@ -56,7 +56,7 @@ pub fn corrupted(path: &Path, file: &Path) -> u64 {
     }
 }
 
-pub fn salvage(path: &Path) -> (Store, Vec<Dropped>) {
+pub fn salvage(path: &Path) -> (Store, Vec<Damage>) {
     Store::open_salvage(options(path)).unwrap()
 }
 
