@@ -5,10 +5,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::block_file::Damage;
+use super::layout::BLOCK_BYTES;
 use super::{Base, EXPIRY, SESSIONS};
 use crate::codec::Meta;
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ impl Base {
     pub(crate) fn verify(&self, blocks: Range<u64>) -> Result<VerifiedBlocks> {
         loop {
             let file = self.block_file()?;
-            let bytes = (blocks.end.min(file.blocks()).saturating_sub(blocks.start)) * super::layout::BLOCK_BYTES;
+            let bytes = (blocks.end.min(file.blocks()).saturating_sub(blocks.start)) * BLOCK_BYTES;
             let verified = file.verify(blocks.clone());
             if !Arc::ptr_eq(&file, &self.block_file()?) {
                 // The base was opened again meanwhile: what was written since has its checksums there.
@@ -87,12 +88,11 @@ impl Base {
 
     /// Verifies up to `limit` records behind `after`, and that the expiry index has what they name.
     pub(crate) fn check_records(&self, after: Option<&SessionId>, limit: usize) -> Result<RecordPage> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
         self.read(|transaction| {
             let (sessions, index) = (transaction.open_table(SESSIONS)?, transaction.open_table(EXPIRY)?);
             let mut page = RecordPage::default();
-            for item in sessions.range::<&[u8]>((from, Unbounded))?.take(limit) {
+            for item in sessions.range::<&[u8]>(bounds(Ordering::Greater, after.map(SessionId::as_bytes)))?.take(limit)
+            {
                 let (key, value) = item?;
                 let Ok(id) = SessionId::new(key.value()) else { continue };
                 match self.stored(&id, value.value()) {
@@ -112,41 +112,25 @@ impl Base {
 
     /// Up to `limit` entries of the expiry index behind `after`.
     pub(crate) fn index_page(&self, after: Option<&IndexKey>, limit: usize) -> Result<Vec<IndexKey>> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
+        self.index_from(Ordering::Greater, after, limit)
+    }
+
+    /// Up to `limit` entries of the expiry index that are `order` than `last`, in that order.
+    fn index_from(&self, order: Ordering, last: Option<&IndexKey>, limit: usize) -> Result<Vec<IndexKey>> {
         self.read(|transaction| {
             let index = transaction.open_table(EXPIRY)?;
-            let entries = index.range::<(u64, &[u8])>((from, Unbounded))?.take(limit);
+            let last = last.map(|(time, id)| (time.as_millis(), id.as_bytes()));
+            let entries = in_order(index.range::<(u64, &[u8])>(bounds(order, last))?, order).take(limit);
             entries.map(|entry| Ok(index_key(entry?.0.value()))).filter_map(Result::transpose).collect()
         })
     }
 
-    fn index_page_before(&self, before: Option<&IndexKey>, limit: usize) -> Result<Vec<IndexKey>> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let to = before.map_or(Unbounded, |(time, id)| Excluded((time.as_millis(), id.as_bytes())));
-        self.read(|transaction| {
-            let index = transaction.open_table(EXPIRY)?;
-            let entries = index.range::<(u64, &[u8])>((Unbounded, to))?.rev().take(limit);
-            entries.map(|entry| Ok(index_key(entry?.0.value()))).filter_map(Result::transpose).collect()
-        })
-    }
-
-    fn id_page(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let from = after.map_or(Unbounded, |id| Excluded(id.as_bytes()));
+    /// The same of the records.
+    fn ids_from(&self, order: Ordering, last: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
         self.read(|transaction| {
             let sessions = transaction.open_table(SESSIONS)?;
-            let records = sessions.range::<&[u8]>((from, Unbounded))?.take(limit);
-            records.map(|record| Ok(SessionId::new(record?.0.value()).ok())).filter_map(Result::transpose).collect()
-        })
-    }
-
-    fn id_page_before(&self, before: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let to = before.map_or(Unbounded, |id| Excluded(id.as_bytes()));
-        self.read(|transaction| {
-            let sessions = transaction.open_table(SESSIONS)?;
-            let records = sessions.range::<&[u8]>((Unbounded, to))?.rev().take(limit);
+            let last = last.map(SessionId::as_bytes);
+            let records = in_order(sessions.range::<&[u8]>(bounds(order, last))?, order).take(limit);
             records.map(|record| Ok(SessionId::new(record?.0.value()).ok())).filter_map(Result::transpose).collect()
         })
     }
@@ -154,19 +138,29 @@ impl Base {
     /// The ids of all sessions that the base names anywhere, and the damage that was in the way.
     pub(crate) fn ids(&self) -> Survey {
         let mut survey = Survey { is_complete: true, ..Survey::default() };
-        let id_of_entry = |(_, id)| id;
-        if survey.read(Ordering::Greater, |after: Option<&SessionId>, limit| self.id_page(after, limit), |id| id) {
+        let records = |order, last: Option<&SessionId>, limit| self.ids_from(order, last, limit);
+        if survey.read(Ordering::Greater, records, |id| id) {
             return survey;
         }
-        survey.read(Ordering::Less, |before: Option<&SessionId>, limit| self.id_page_before(before, limit), |id| id);
-        let page = |after: Option<&IndexKey>, limit| self.index_page(after, limit);
-        if !survey.read(Ordering::Greater, page, id_of_entry) {
-            let page = |before: Option<&IndexKey>, limit| self.index_page_before(before, limit);
-            survey.read(Ordering::Less, page, id_of_entry);
+        survey.read(Ordering::Less, records, |id| id);
+        let entries = |order, last: Option<&IndexKey>, limit| self.index_from(order, last, limit);
+        if !survey.read(Ordering::Greater, entries, |(_, id)| id) {
+            survey.read(Ordering::Less, entries, |(_, id)| id);
             survey.is_complete = false;
         }
         survey
     }
+}
+
+/// The keys that are `order` than `last`; all of them, where there is none.
+fn bounds<K>(order: Ordering, last: Option<K>) -> (Bound<K>, Bound<K>) {
+    let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
+    if order.is_gt() { (behind, Bound::Unbounded) } else { (Bound::Unbounded, behind) }
+}
+
+/// The same items, backwards where the order says so.
+fn in_order<I: DoubleEndedIterator>(mut items: I, order: Ordering) -> impl Iterator<Item = I::Item> {
+    std::iter::from_fn(move || if order.is_gt() { items.next() } else { items.next_back() })
 }
 
 fn index_key((time, id): (u64, &[u8])) -> Option<IndexKey> {
@@ -189,12 +183,12 @@ impl Survey {
     fn read<K: Clone + Ord>(
         &mut self,
         order: Ordering,
-        page: impl Fn(Option<&K>, usize) -> Result<Vec<K>>,
+        page: impl Fn(Ordering, Option<&K>, usize) -> Result<Vec<K>>,
         id_of: impl Fn(K) -> SessionId,
     ) -> bool {
         let (mut last, mut limit) = (None, Self::PAGE);
         loop {
-            match page(last.as_ref(), limit) {
+            match page(order, last.as_ref(), limit) {
                 Ok(keys) => {
                     let Some(key) = keys.last() else { return true };
                     if last.as_ref().is_some_and(|last| key.cmp(last) != order) {
