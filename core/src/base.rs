@@ -20,6 +20,7 @@ mod survey;
 mod unverified;
 
 pub(crate) use commit::{Batch, Committed};
+pub(crate) use layout::BLOCK_BYTES;
 pub(crate) use read::{DueEntry, Part};
 pub(crate) use survey::IndexKey;
 

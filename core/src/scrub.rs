@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::IndexKey;
+use crate::base::{BLOCK_BYTES, IndexKey};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -25,7 +25,6 @@ const FIRST_AFTER_MILLIS: u64 = 600_000;
 const RECORDS_AT_ONCE: u64 = 256;
 /// A file of which more is damaged has told enough.
 const EVENTS_PER_PASS: usize = 16;
-const BLOCK_BYTES: u64 = 4096;
 
 /// What a pass does next.
 #[derive(Debug)]

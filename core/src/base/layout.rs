@@ -4,7 +4,7 @@
 //! in groups of 1024, each behind the block that has their checksums.
 
 /// The unit of everything in the base's file, in bytes.
-pub(super) const BLOCK_BYTES: u64 = 4096;
+pub(crate) const BLOCK_BYTES: u64 = 4096;
 /// How many blocks have their checksums in one block.
 pub(super) const GROUP_BLOCKS: u64 = 1024;
 /// The two copies of the header stand in blocks of their own.
