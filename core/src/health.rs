@@ -59,7 +59,8 @@ impl Health {
     }
 
     pub(crate) fn poisoned(&self) -> Option<Error> {
-        self.poison.lock().clone()
+        let is_poisoned = self.flags.load(Ordering::Acquire) & POISONED != 0;
+        is_poisoned.then(|| self.poison.lock().clone()).flatten()
     }
 
     /// Returns whether this is news.

@@ -108,10 +108,9 @@ impl State {
     fn take_answered(&mut self, numbers: impl IntoIterator<Item = u64>) -> Answered {
         let mut answered = Answered::default();
         for number in numbers {
-            let those: Vec<(u64, u64)> =
-                self.waiting.range((number, 0)..=(number, u64::MAX)).map(|(place, _)| *place).collect();
-            for place in those {
-                let Some(waiting) = self.waiting.get(&place) else { continue };
+            let mut asked = 0;
+            while let Some((&place, waiting)) = self.waiting.range((number, asked)..=(number, u64::MAX)).next() {
+                asked = place.1 + 1;
                 let Some(answer) = self.answer(number, waiting.need) else { continue };
                 if let Some(waiting) = self.waiting.remove(&place) {
                     answered.push(waiting.waiter, answer);
