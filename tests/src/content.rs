@@ -27,6 +27,16 @@ enum Change {
     Length(u64),
 }
 
+impl Change {
+    fn pending(&self) -> Pending {
+        match self {
+            Self::Write { bytes, .. } => Pending::Bytes(bytes.len()),
+            Self::Growth { from, to } => Pending::Bytes((to - from) as usize),
+            Self::Length(_) => Pending::Whole,
+        }
+    }
+}
+
 /// A file's content.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
@@ -72,12 +82,12 @@ impl Content {
         self.durable.cut();
     }
 
-    /// A sync fails: some of the changes reached the disk, and nobody will try the others again.
+    /// A sync fails: some of the changes reached the disk, or parts of them, and nobody will try the others again.
     pub(crate) fn fail_sync(&mut self, random: &mut Rng) {
         for change in std::mem::take(&mut self.pending) {
-            if random.bool() {
-                apply(&mut self.durable, &change, Fate::Kept);
-            } else if let Change::Write { offset, bytes } = &change {
+            let fate = Fate::any(change.pending(), random);
+            apply(&mut self.durable, &change, fate);
+            if let (Change::Write { offset, bytes }, false) = (&change, fate == Fate::Kept) {
                 self.forgotten.extend(parts(*offset, bytes.len()).map(|(page, ..)| page));
             }
         }
@@ -85,11 +95,7 @@ impl Content {
 
     /// What a power loss may take.
     pub(crate) fn pending(&self) -> impl Iterator<Item = Pending> {
-        self.pending.iter().map(|change| match change {
-            Change::Write { bytes, .. } => Pending::Bytes(bytes.len()),
-            Change::Growth { from, to } => Pending::Bytes((to - from) as usize),
-            Change::Length(_) => Pending::Whole,
-        })
+        self.pending.iter().map(Change::pending)
     }
 
     /// What is left after a power loss that did this to the pending changes.

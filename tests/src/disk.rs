@@ -129,6 +129,11 @@ impl SimulatedDisk {
         self.0.lock().rule = Some(Box::new(rule));
     }
 
+    /// What the disk does at random from now on follows from `seed`: what of its changes a failed sync has written.
+    pub fn reseed(&self, seed: u64) {
+        self.0.lock().random.seed(seed);
+    }
+
     /// No operation fails any more, and the power is on.
     pub fn heal(&self) {
         let mut inner = self.0.lock();
