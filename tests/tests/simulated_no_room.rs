@@ -4,11 +4,12 @@
 //! store that cannot be opened on a full disk, although what it holds has long expired.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sessile::{Durability, Error};
 use sessile_tests::disk::{Action, Event, Loss};
 use sessile_tests::model::Crash;
-use sessile_tests::world::{PATH, World, small_options};
+use sessile_tests::world::{PATH, World, id, small_options};
 
 const HOUR: u64 = 3_600_000;
 const MINUTE: u64 = 60_000;
@@ -91,6 +92,49 @@ fn what_expires_makes_room_on_a_full_disk() {
             reopen(world);
         }
     }
+}
+
+/// The base cannot use what a transaction frees while somebody reads what was before, and then only once another
+/// transaction has come about, which on a full disk nobody else makes.
+#[test]
+fn what_was_removed_during_a_read_makes_room_for_the_next_checkpoint() {
+    let options = small_options(Durability::Fsync).log_bytes_max(16 << 20).dirty_bytes(16 << 20).cache_bytes(0);
+    let mut world = World::new(options, Durability::Fsync);
+    let names: Vec<_> = (0..200).map(|number| format!("{number}")).collect();
+    for name in &names {
+        world.set(name, 20_000, HOUR);
+        world.settle();
+    }
+    world.set("cold", 100, HOUR);
+    world.checkpoint();
+    world.fill_base();
+    world.evict_pages();
+    for name in &names {
+        world.destroy(name);
+    }
+    world.settle();
+    let simulation = Arc::clone(world.simulation());
+    world.disk.once(
+        |event| event.is_on_base(Action::Read),
+        move || {
+            simulation.ask_checkpoint();
+            while simulation.step_maintenance() {}
+        },
+    );
+    let checkpoints = world.store().stats().checkpoints;
+    drop(world.store().get_async(&id("cold"), |_| {}));
+    world.settle();
+    assert_eq!(world.store().stats().checkpoints, checkpoints + 1, "the lookup did not read the disk");
+    // The log has its room.
+    leave(&world, 0);
+    for name in &names {
+        world.set(&format!("new {name}"), 20_000, HOUR);
+        world.settle();
+    }
+    let failures = world.store().stats().checkpoint_failures;
+    world.checkpoint();
+    assert_eq!(world.store().stats().checkpoint_failures, failures);
+    world.check();
 }
 
 /// Destroys on a full disk: they are taken, and answered.
