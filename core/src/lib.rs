@@ -34,6 +34,7 @@ mod codec;
 mod committer;
 mod damage;
 mod disk;
+mod doorbell;
 mod engine;
 mod entry;
 mod error;

@@ -7,18 +7,16 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::lock::{Condvar, Mutex};
-use crate::sync::atomic::{AtomicU64, Ordering};
-
 use crate::checkpoint::{Checkpoint, Pace};
 use crate::clock::Checked;
 use crate::codec::Meta;
 use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
-use crate::error::{Error, Result, is_no_room};
+use crate::error::{Error, is_no_room};
 use crate::events::Event;
 use crate::reaper::Reaper;
 use crate::scrub::Scrub;
 use crate::sweep::Through;
+use crate::sync::atomic::Ordering;
 use crate::time::{Timestamp, millis};
 
 /// Clocks are compared at least this often.
@@ -42,144 +40,6 @@ pub(crate) enum Next {
     WaitDurable(u64),
     /// Wait until the doorbell rings, at most this long.
     Wait(Duration),
-}
-
-/// What others want of maintenance, and what became of it.
-#[derive(Debug, Default)]
-pub(crate) struct Doorbell {
-    requests: Mutex<Requests>,
-    rung: Condvar,
-    answered: Condvar,
-    /// A session that expires before this time has to ring. 0: maintenance is awake anyway.
-    wakes_at: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Requests {
-    rung: bool,
-    checkpoint: Ticket,
-    reap: Ticket,
-    /// What everybody is told who was not answered before.
-    closed: Option<Error>,
-}
-
-/// Requests of one kind: how many were made, how many are answered, and how the last went.
-#[derive(Debug, Default, Clone)]
-struct Ticket {
-    asked: u64,
-    answered: u64,
-    failure: Option<Error>,
-    result: u64,
-}
-
-impl Doorbell {
-    /// Wakes maintenance: there may be something to do.
-    pub(crate) fn ring(&self) {
-        self.wakes_at.store(0, Ordering::Relaxed);
-        self.requests.lock().rung = true;
-        self.rung.notify_one();
-    }
-
-    /// From now on every session that is written rings once, until [`Doorbell::sleep_until`] says otherwise:
-    /// what comes while the next due time is being found out would be missed.
-    fn wake_for_all(&self) {
-        self.wakes_at.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    /// Sessions that expire before this time have to ring. Nothing changes where one has already.
-    fn sleep_until(&self, wakes_at: u64) {
-        let exchanged = self.wakes_at.compare_exchange(u64::MAX, wakes_at, Ordering::Relaxed, Ordering::Relaxed);
-        if exchanged.is_err() {
-            tracing::trace!("maintenance was rung while it looked for what is due");
-        }
-    }
-
-    /// Wakes maintenance if a session expires before it would wake by itself.
-    pub(crate) fn expires(&self, expires_at: Timestamp) {
-        if expires_at.as_millis() < self.wakes_at.load(Ordering::Relaxed) {
-            self.ring();
-        }
-    }
-
-    pub(crate) fn ask_checkpoint(&self) -> u64 {
-        self.ask(|requests| &mut requests.checkpoint)
-    }
-
-    pub(crate) fn ask_reap(&self) -> u64 {
-        self.ask(|requests| &mut requests.reap)
-    }
-
-    fn ask(&self, kind: impl FnOnce(&mut Requests) -> &mut Ticket) -> u64 {
-        let mut requests = self.requests.lock();
-        let ticket = kind(&mut requests);
-        ticket.asked += 1;
-        let asked = ticket.asked;
-        drop(requests);
-        self.ring();
-        asked
-    }
-
-    /// Whether a checkpoint that was asked for has been made, and no later one that was asked for has failed.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn has_made(&self, ticket: u64) -> bool {
-        let requests = self.requests.lock();
-        requests.checkpoint.answered >= ticket && requests.checkpoint.failure.is_none()
-    }
-
-    pub(crate) fn wait_checkpoint(&self, ticket: u64) -> Result<u64> {
-        self.wait_answer(ticket, |requests| &requests.checkpoint)
-    }
-
-    pub(crate) fn wait_reap(&self, ticket: u64) -> Result<u64> {
-        self.wait_answer(ticket, |requests| &requests.reap)
-    }
-
-    fn wait_answer(&self, ticket: u64, kind: impl Fn(&Requests) -> &Ticket) -> Result<u64> {
-        let mut requests = self.requests.lock();
-        while kind(&requests).answered < ticket {
-            if let Some(closed) = &requests.closed {
-                return Err(closed.clone());
-            }
-            requests = self.answered.wait(requests);
-        }
-        let Ticket { failure, result, .. } = kind(&requests).clone();
-        failure.map_or(Ok(result), Err)
-    }
-
-    fn answer(&self, kind: impl FnOnce(&mut Requests) -> &mut Ticket, ticket: u64, result: Result<u64>) {
-        let mut requests = self.requests.lock();
-        let place = kind(&mut requests);
-        place.answered = place.answered.max(ticket);
-        match result {
-            Ok(result) => {
-                place.failure = None;
-                place.result = result;
-            }
-            Err(error) => place.failure = Some(error),
-        }
-        drop(requests);
-        self.answered.notify_all();
-    }
-
-    /// Whoever waits, now or later, is told that the store is closed.
-    pub(crate) fn close(&self, error: &Error) {
-        self.requests.lock().closed = Some(error.clone());
-        self.answered.notify_all();
-        self.ring();
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        self.requests.lock().closed.is_some()
-    }
-
-    /// Waits until rung, at most `span`.
-    pub(crate) fn wait(&self, span: Duration) {
-        let mut requests = self.requests.lock();
-        if !requests.rung {
-            requests = self.rung.wait_for(requests, span);
-        }
-        requests.rung = false;
-    }
 }
 
 /// Maintenance's state between steps.
@@ -226,13 +86,13 @@ impl Maintenance {
             return self.go_on(engine, checkpoint, ticket, started);
         }
         // Before the clocks are read: who asks has seen no later time than they show then.
-        let reap_asked = engine.doorbell.requests.lock().reap.asked;
+        let reap_asked = engine.doorbell.reap_asked();
         let checked = engine.time.check();
         if let Some(by_millis) = checked.jump {
             engine.observers.emit(Event::ClockJumped { by_millis });
         }
         if let Some(error) = engine.health.poisoned() {
-            self.answer_failed(engine, &error);
+            engine.doorbell.answer_failed(&error);
             return Next::Wait(Duration::from_millis(CHECK_INTERVAL_MILLIS));
         }
         engine.checkpoint_rung.store(false, Ordering::Relaxed);
@@ -243,10 +103,7 @@ impl Maintenance {
     }
 
     fn wants_checkpoint(&self, engine: &Engine, now_millis: u64) -> bool {
-        let asked = {
-            let requests = engine.doorbell.requests.lock();
-            requests.checkpoint.asked > requests.checkpoint.answered
-        };
+        let (_, asked) = engine.doorbell.checkpoint_asked();
         if asked {
             return true;
         }
@@ -277,12 +134,9 @@ impl Maintenance {
     }
 
     fn begin(&mut self, engine: &Engine, now_millis: u64) -> Next {
-        let (ticket, answered) = {
-            let requests = engine.doorbell.requests.lock();
-            (requests.checkpoint.asked, requests.checkpoint.answered)
-        };
+        let (ticket, asked) = engine.doorbell.checkpoint_asked();
         let started = Instant::now();
-        let through = self.through(engine, now_millis, ticket > answered);
+        let through = self.through(engine, now_millis, asked);
         let is_whole = through == Through::Everything;
         self.began_millis = if is_whole { now_millis } else { self.last_checkpoint_millis };
         match Checkpoint::begin(&engine.table, &engine.base, &engine.sequencer, through, engine.time.now()) {
@@ -334,7 +188,7 @@ impl Maintenance {
                 }
                 Self::restore_reserve(engine);
                 engine.sequencer.wake();
-                engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Ok(sessions));
+                engine.doorbell.answer_checkpoint(ticket, Ok(sessions));
                 Next::Again
             }
             Err(error) => self.failed(engine, ticket, error),
@@ -345,7 +199,7 @@ impl Maintenance {
         engine.counters.checkpoint_failures.one();
         engine.health.checkpoint_ended(Some(error.clone()));
         self.tell(engine, error.clone());
-        engine.doorbell.answer(|requests| &mut requests.checkpoint, ticket, Err(error));
+        engine.doorbell.answer_checkpoint(ticket, Err(error));
         self.retry_at_millis = engine.time.monotonic_millis() + RETRY_MILLIS;
         engine.sequencer.wake();
         Next::Again
@@ -362,21 +216,12 @@ impl Maintenance {
         engine.observers.emit(Event::BackgroundError(error));
     }
 
-    fn answer_failed(&self, engine: &Engine, error: &Error) {
-        let (checkpoint, reap) = {
-            let requests = engine.doorbell.requests.lock();
-            (requests.checkpoint.asked, requests.reap.asked)
-        };
-        engine.doorbell.answer(|requests| &mut requests.checkpoint, checkpoint, Err(error.clone()));
-        engine.doorbell.answer(|requests| &mut requests.reap, reap, Err(error.clone()));
-    }
-
     /// Reaps what is due by the time that was checked; otherwise says when something will be.
     fn reap(&mut self, engine: &Engine, now_millis: u64, asked: u64, checked: Checked) -> Next {
-        let requested = asked > engine.doorbell.requests.lock().reap.answered;
+        let requested = engine.doorbell.awaits_reap(asked);
         if !checked.may_reap {
             if requested {
-                engine.doorbell.answer(|requests| &mut requests.reap, asked, Ok(0));
+                engine.doorbell.answer_reap(asked, Ok(0));
             }
             return self.rest(engine, now_millis, checked.wall);
         }
@@ -401,7 +246,7 @@ impl Maintenance {
                     self.reap_again_at_millis = now_millis + RECHECK_MILLIS;
                     if requested {
                         let sessions = std::mem::take(&mut self.reaped_since_request);
-                        engine.doorbell.answer(|requests| &mut requests.reap, asked, Ok(sessions));
+                        engine.doorbell.answer_reap(asked, Ok(sessions));
                     }
                 }
                 Next::Again
@@ -413,7 +258,7 @@ impl Maintenance {
                 self.reap_again_at_millis = now_millis + RETRY_MILLIS;
                 self.tell(engine, error.clone());
                 if requested {
-                    engine.doorbell.answer(|requests| &mut requests.reap, asked, Err(error));
+                    engine.doorbell.answer_reap(asked, Err(error));
                 }
                 Next::Again
             }
@@ -476,24 +321,4 @@ pub(crate) fn gauges(engine: &Engine) {
     engine.counters.dirty_bytes.store(engine.table.budget.pinned());
     engine.counters.base_bytes.store(engine.base.file_bytes());
     engine.counters.base_sessions.store(engine.base.count().unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_asked_for_while_the_store_closes_succeeds_only_if_it_was_done() {
-        let doorbell = Doorbell::default();
-        let done = doorbell.ask_checkpoint();
-        doorbell.answer(|requests| &mut requests.checkpoint, done, Ok(7));
-        let under_way = doorbell.ask_checkpoint();
-        doorbell.close(&Error::Closed { path: "sessions".into() });
-        assert_eq!(doorbell.wait_checkpoint(done).unwrap(), 7);
-        assert!(matches!(doorbell.wait_checkpoint(under_way), Err(Error::Closed { .. })));
-        let later = doorbell.ask_checkpoint();
-        assert!(matches!(doorbell.wait_checkpoint(later), Err(Error::Closed { .. })));
-        let later = doorbell.ask_reap();
-        assert!(matches!(doorbell.wait_reap(later), Err(Error::Closed { .. })));
-    }
 }
