@@ -15,6 +15,7 @@ mod layout;
 mod locks;
 mod overlay;
 mod read;
+mod refusal;
 mod sums;
 mod survey;
 mod unverified;
@@ -33,9 +34,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::lock::{Mutex, RwLock};
-use block_file::{BlockFile, Damage, Grown, Refusal, Trust};
+use block_file::{BlockFile, Trust};
 use overlay::Overlay;
 use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, TableDefinition};
+use refusal::{Damage, Grown, Refusal};
 
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
 use crate::error::{Error, Result};

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
-use super::block_file::Damage;
 use super::layout::BLOCK_BYTES;
+use super::refusal::Damage;
 use super::{Base, EXPIRY, SESSIONS};
 use crate::codec::Meta;
 use crate::error::{Error, Result};
