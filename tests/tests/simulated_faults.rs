@@ -2,11 +2,12 @@
 //!
 //! The failure guarded against: going on after a failed sync as if the bytes were there.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sessile::{Durability, Error, Event};
+use sessile::{Commit, Durability, Error, Event};
 use sessile_tests::disk::{Action, Fault, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::proof::{Effort, crash_at_every_moment};
@@ -69,6 +70,35 @@ fn a_failed_write_or_sync_of_the_log_poisons_the_store() {
         assert_eq!(world.get("a").unwrap().payload.len(), 300);
         assert_eq!(world.get("b").unwrap().payload.len(), 100);
     }
+}
+
+#[test]
+fn the_segment_that_failed_is_the_one_that_the_error_names() {
+    let mut named = BTreeSet::new();
+    for failing in 1..12 {
+        let mut world = world();
+        let failed = Arc::new(Mutex::new(None));
+        let (noted, mut syncs) = (Arc::clone(&failed), 0);
+        world.disk.fail_when(move |event| {
+            syncs += u64::from(event.is_on_log(Action::Sync));
+            let fails = event.is_on_log(Action::Sync) && syncs == failing;
+            fails.then(|| *noted.lock() = Some(event.path.clone()));
+            fails.then_some(Fault::Error(ErrorKind::Other))
+        });
+        // That of a segment that is being made is tried again.
+        for _ in 0..20 {
+            let expires_at = world.in_millis(HOUR);
+            let commit = world.store().set(&id("big"), vec![7; 150_000], Some(expires_at));
+            world.settle();
+            if let Err(error) = commit.and_then(Commit::wait) {
+                let Error::Poisoned { file, .. } = error else { panic!("{error}") };
+                assert_eq!(failed.lock().as_ref(), Some(&file), "sync {failing}");
+                named.insert(file);
+                break;
+            }
+        }
+    }
+    assert!(named.len() > 1, "no segment was closed: {named:?}");
 }
 
 /// The log is the only place where its operations are until a checkpoint has succeeded.

@@ -5,7 +5,7 @@
 //!   successor, before the next frame is written; where that fails, its owner writes no more.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AppendError, CONTINUED_BYTES, Log, SpaceFor, WrittenSegment};
@@ -25,7 +25,8 @@ pub(crate) struct LogWriter {
     /// The highest number synced.
     durable: u64,
     bytes_written: u64,
-    syncs: u64,
+    /// The full segment that could not be closed.
+    unclosed: Option<PathBuf>,
 }
 
 impl LogWriter {
@@ -40,7 +41,15 @@ impl LogWriter {
             space.active_number = active.header.number;
             space.active = Some(WrittenSegment::of(&active, SEGMENT_HEADER_BYTES));
         }
-        Ok(Self { log, active, at: SEGMENT_HEADER_BYTES, written: before, durable: before, bytes_written: 0, syncs: 0 })
+        Ok(Self {
+            log,
+            active,
+            at: SEGMENT_HEADER_BYTES,
+            written: before,
+            durable: before,
+            bytes_written: 0,
+            unclosed: None,
+        })
     }
 
     pub(crate) const fn written(&self) -> u64 {
@@ -60,9 +69,9 @@ impl LogWriter {
         self.log.has_reserve()
     }
 
-    /// The file in use, for an error to name.
+    /// The file in use, or that could not be closed, for an error to name.
     pub(crate) fn path(&self) -> &Path {
-        &self.active.path
+        self.unclosed.as_ref().unwrap_or(&self.active.path)
     }
 
     /// Writes the frame whose operations stand in `bytes` behind a reserved head, as far as `last`.
@@ -128,12 +137,12 @@ impl LogWriter {
         let closed = self.active.file.write_at(self.at, &bytes).and_then(|()| self.active.file.sync_data());
         // The new segment takes the old one's place even when closing it failed, so that nothing is lost track of.
         let full = std::mem::replace(&mut self.active, next);
+        self.unclosed = closed.is_err().then(|| full.path.clone());
         self.log.seal(full, self.written, end, &self.active);
         self.at = SEGMENT_HEADER_BYTES;
         closed.map_err(AppendError::Broken)?;
         self.bytes_written += to_u64(bytes.len());
         self.durable = self.written;
-        self.syncs += 1;
         Ok(())
     }
 
@@ -141,7 +150,6 @@ impl LogWriter {
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.active.file.sync_data()?;
         self.durable = self.written;
-        self.syncs += 1;
         Ok(())
     }
 }
