@@ -26,7 +26,7 @@ use crate::numbers::to_u64;
 use crate::options::{Durability, Options};
 use crate::progress::{Need, Progress};
 use crate::reserve::Reserve;
-use crate::sequencer::{Sequencer, Urgency};
+use crate::sequencer::{Haste, Sequencer, Urgency};
 use crate::shard::Job;
 use crate::stats::Counters;
 use crate::storage::{Storage, StorageLock};
@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// How a write has to reach the disk, and what its caller waits for.
-    pub(crate) fn write_context(&self) -> WriteContext {
+    pub(crate) fn write_context(&self, gathers: bool) -> WriteContext {
         let (urgency, need) = match self.options.durability {
             Durability::Fsync => (Urgency::Durable, Need::Durable),
             Durability::Write => (Urgency::Written, Need::Written),
@@ -103,8 +103,7 @@ impl Engine {
         };
         WriteContext {
             now: self.time.now(),
-            now_millis: self.time.monotonic_millis(),
-            urgency,
+            haste: Haste { urgency, gathers, now_millis: self.time.monotonic_millis() },
             need,
             unlogged_touches: self.overload().is_some() || self.health.check_write().is_err(),
             refusal: None,

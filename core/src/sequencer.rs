@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::lock::{Condvar, Mutex};
+use crate::lock::{Condvar, Mutex, MutexGuard};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::{Created, Operation};
@@ -65,6 +65,20 @@ pub(crate) enum Urgency {
     Durable,
 }
 
+/// When a queued operation has to be on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Haste {
+    pub(crate) urgency: Urgency,
+    /// It waits for others, until they are sent on their way together.
+    pub(crate) gathers: bool,
+    /// Now, in monotonic milliseconds.
+    pub(crate) now_millis: u64,
+}
+
+/// So many operations do not wait for others, nor so many bytes.
+const GATHERED_MAX: usize = 64;
+const GATHERED_BYTES_MAX: u64 = 256 * 1024;
+
 /// What the committer takes from the queue in one go.
 #[derive(Debug)]
 pub(crate) struct Drained {
@@ -85,13 +99,29 @@ struct Queue {
     next: u64,
     operations: Vec<Queued>,
     bytes: u64,
+    /// What the committer is to begin now needs this.
     urgency: Urgency,
+    /// And all that is queued, this.
+    gathered: Urgency,
     since_millis: Option<u64>,
     sync_through: u64,
     checkpoint_through: u64,
     closing: bool,
     /// Whether the committer has to be woken for: anything; or only for what is urgent.
     sleep: Sleep,
+}
+
+impl Queue {
+    fn send(&mut self) {
+        self.urgency = self.urgency.max(self.gathered);
+    }
+
+    /// What everything that is queued needs, which nothing is any more.
+    fn take_urgency(&mut self) -> Urgency {
+        self.send();
+        self.gathered = Urgency::Lazy;
+        std::mem::replace(&mut self.urgency, Urgency::Lazy)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +148,7 @@ impl Sequencer {
             operations: Vec::new(),
             bytes: 0,
             urgency: Urgency::Lazy,
+            gathered: Urgency::Lazy,
             since_millis: None,
             sync_through: 0,
             checkpoint_through: 0,
@@ -133,26 +164,43 @@ impl Sequencer {
     }
 
     /// Gives the operation its number and queues it.
-    pub(crate) fn submit(&self, operation: Queued, urgency: Urgency, now_millis: u64) -> u64 {
+    pub(crate) fn submit(&self, operation: Queued, haste: Haste) -> u64 {
         let mut queue = self.queue.lock();
         let number = queue.next;
         queue.next += 1;
         queue.bytes += operation.bytes();
         self.queued_bytes.store(queue.bytes, Ordering::Relaxed);
         queue.operations.push(operation);
-        queue.since_millis.get_or_insert(now_millis);
-        queue.urgency = queue.urgency.max(urgency);
+        queue.since_millis.get_or_insert(haste.now_millis);
+        queue.gathered = queue.gathered.max(haste.urgency);
+        if queue.operations.len() >= GATHERED_MAX || queue.bytes >= GATHERED_BYTES_MAX {
+            queue.send();
+        } else if !haste.gathers {
+            queue.urgency = queue.urgency.max(haste.urgency);
+        }
+        self.wake_for_work(queue);
+        number
+    }
+
+    /// Sends what is gathered on its way.
+    pub(crate) fn send_gathered(&self) {
+        let mut queue = self.queue.lock();
+        queue.send();
+        self.wake_for_work(queue);
+    }
+
+    /// Wakes the committer if it sleeps, and what is queued is a reason for it not to.
+    fn wake_for_work(&self, mut queue: MutexGuard<'_, Queue>) {
         let wake = match queue.sleep {
             Sleep::Awake => false,
-            Sleep::UntilUrgent => urgency > Urgency::Lazy,
-            Sleep::UntilAny => true,
+            Sleep::UntilUrgent => queue.urgency > Urgency::Lazy,
+            Sleep::UntilAny => !queue.operations.is_empty(),
         };
         if wake {
             queue.sleep = Sleep::Awake;
             drop(queue);
             self.work.notify_one();
         }
-        number
     }
 
     /// The last number given. Every operation up to it has been applied to the table, or is under the
@@ -204,7 +252,7 @@ impl Sequencer {
         Drained {
             first: queue.next - to_u64(operations.len()),
             operations,
-            urgency: std::mem::replace(&mut queue.urgency, Urgency::Lazy),
+            urgency: queue.take_urgency(),
             sync_through: queue.sync_through,
             checkpoint_through: queue.checkpoint_through,
             since_millis: queue.since_millis.take(),
@@ -214,7 +262,8 @@ impl Sequencer {
     /// Puts back what could not be written, in front of what came meanwhile.
     pub(crate) fn put_back(&self, mut operations: Vec<Queued>, urgency: Urgency, since_millis: Option<u64>) {
         let mut queue = self.queue.lock();
-        queue.urgency = queue.urgency.max(urgency);
+        queue.gathered = queue.gathered.max(urgency);
+        queue.send();
         operations.append(&mut queue.operations);
         queue.bytes = operations.iter().map(Queued::bytes).sum();
         self.queued_bytes.store(queue.bytes, Ordering::Relaxed);

@@ -42,6 +42,8 @@ pub struct Store(Arc<Handle>);
 struct Handle {
     place: Place,
     ttl: Duration,
+    /// Whether its writes wait for others.
+    gathers: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -118,7 +120,7 @@ impl Store {
     }
 
     fn new(place: Place, ttl: Duration) -> Self {
-        Self(Arc::new(Handle { place, ttl, closed: AtomicBool::new(false) }))
+        Self(Arc::new(Handle { place, ttl, gathers: AtomicBool::new(false), closed: AtomicBool::new(false) }))
     }
 
     /// With its threads, on another storage and clock than the machine's.
@@ -257,7 +259,7 @@ impl Store {
         if let Some(error) = engine.overload() {
             return Err(error);
         }
-        let write = engine.write_context();
+        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
         let expires_at = match expires_at {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
@@ -282,7 +284,7 @@ impl Store {
         if let Some(error) = engine.health.poisoned() {
             return Err(error);
         }
-        let mut write = engine.write_context();
+        let mut write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
         write.refusal = engine.health.check_write().and_then(|()| engine.check_queue()).err();
         let touched = engine.table.touch(id, expires_at, &write)?;
         engine.counters.touches.one();
@@ -304,7 +306,7 @@ impl Store {
     /// As [`Store::set`].
     pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
         let engine = self.removing_engine()?;
-        let write = engine.write_context();
+        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
         let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
         Ok(self.commit(engine, number, write.need))
@@ -319,9 +321,28 @@ impl Store {
     /// As [`Store::set`].
     pub fn clear(&self) -> Result<Commit> {
         let engine = self.removing_engine()?;
-        let write = engine.write_context();
+        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
         let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, write.need))
+    }
+
+    /// Has the writes of this handle and its clones wait for one another from now on, or no longer: they go to the disk
+    /// together, with the next [`Store::send_gathered`], when 64 are waiting, or after 10 ms, whichever is first.
+    ///
+    /// For an event loop, which makes many calls in a turn and cannot be answered within it: one sync then does for all
+    /// of them, where it would otherwise begin with the first, and the next one with the second. Reads see a write from
+    /// the moment it was called, and it is acknowledged as ever; whoever blocks in [`Commit::wait`] sends first.
+    pub fn gather_writes(&self, gathers: bool) {
+        self.0.gathers.store(gathers, Ordering::Relaxed);
+        if !gathers {
+            self.send_gathered();
+        }
+    }
+
+    /// Sends the writes that wait for one another on their way to the disk. Does not wait, and does nothing where there
+    /// are none.
+    pub fn send_gathered(&self) {
+        self.engine().sequencer.send_gathered();
     }
 
     fn commit(&self, engine: &Engine, number: u64, need: Need) -> Commit {

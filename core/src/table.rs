@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
 use crate::numbers::to_u64;
 use crate::progress::{Deferred, Need, Progress};
-use crate::sequencer::{Queued, Sequencer, Urgency};
+use crate::sequencer::{Haste, Queued, Sequencer, Urgency};
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
 use crate::stats::Counters;
@@ -69,8 +69,7 @@ pub(crate) struct Beginning {
 #[derive(Debug, Clone)]
 pub(crate) struct WriteContext {
     pub(crate) now: Timestamp,
-    pub(crate) now_millis: u64,
-    pub(crate) urgency: Urgency,
+    pub(crate) haste: Haste,
     /// What has to have happened to it before it is acknowledged.
     pub(crate) need: Need,
     /// Too much waits for the disk: touches that extend change memory only.
@@ -206,10 +205,10 @@ impl Table {
         self.check_not_ended()?;
         let new = self.successor(shard.entries.get(id), write.now);
         if new.base == InBase::Unknown {
-            self.mark_for_write(&mut shard, id, new.cold, write.urgency);
+            self.mark_for_write(&mut shard, id, new.cold, write.haste.urgency);
         }
         let queued = Queued::Set { id: id.clone(), created: new.created, expires_at, payload: payload.clone() };
-        let number = self.sequencer.submit(queued, write.urgency, write.now_millis);
+        let number = self.sequencer.submit(queued, write.haste);
         self.install(&mut shard, id, new, payload, expires_at, number);
         if new.base == InBase::Unknown {
             self.await_lookup(&mut shard, id, number);
@@ -287,7 +286,10 @@ impl Table {
             None if self.clear_pending() => Touched::Done,
             Some(Entry { content: Content::Touched { .. }, .. }) | None => {
                 let deferred = Arc::new(Deferred::default());
-                let waiter = Waiter::Touch { expires_at, write: write.clone(), deferred: Arc::clone(&deferred) };
+                // When its session is found, those that it was called with have long been sent.
+                let haste = Haste { gathers: false, ..write.haste };
+                let write = WriteContext { haste, ..write.clone() };
+                let waiter = Waiter::Touch { expires_at, write, deferred: Arc::clone(&deferred) };
                 self.mark(&mut shard, id).waiters.push(waiter);
                 Touched::Deferred(deferred)
             }
@@ -332,9 +334,9 @@ impl Table {
         if !extends && let Some(error) = &write.refusal {
             return Err(error.clone());
         }
-        let urgency = if extends { Urgency::Lazy } else { write.urgency };
+        let urgency = if extends { Urgency::Lazy } else { write.haste.urgency };
         let queued = Queued::Touch { id: id.clone(), expires_at };
-        let number = self.sequencer.submit(queued, urgency, write.now_millis);
+        let number = self.sequencer.submit(queued, Haste { urgency, ..write.haste });
         shard.change(id, &self.budget, |entry| {
             if let Content::Live(live) = &mut entry.content {
                 live.expires_at = expires_at;
@@ -355,9 +357,9 @@ impl Table {
         let cold = entry.is_none();
         let unknown = entry.map_or_else(|| !self.clear_pending(), |entry| !entry.is_resolved());
         if unknown {
-            self.mark_for_write(&mut shard, id, cold, write.urgency);
+            self.mark_for_write(&mut shard, id, cold, write.haste.urgency);
         }
-        let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.urgency, write.now_millis);
+        let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.haste);
         self.bury(&mut shard, id, number);
         if unknown {
             self.await_lookup(&mut shard, id, number);
@@ -388,7 +390,7 @@ impl Table {
     pub(crate) fn clear(&self, write: &WriteContext) -> Result<u64> {
         let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.lock()).collect();
         self.check_not_ended()?;
-        let number = self.sequencer.submit(Queued::Clear, write.urgency, write.now_millis);
+        let number = self.sequencer.submit(Queued::Clear, write.haste);
         let swapped = self.wipe(&mut shards, number);
         drop(shards);
         for shard in swapped {

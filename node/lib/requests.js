@@ -5,6 +5,7 @@
 'use strict'
 
 const { AsyncResource } = require('node:async_hooks')
+const { setImmediate } = require('node:timers')
 const { fromFailure } = require('./errors.js')
 const native = require('./native.js')
 const { Deferred, settle } = require('./replies.js')
@@ -23,6 +24,9 @@ const free = []
 // Stores by the number that notices carry. Weak: a notice is no reason for a store to live.
 const stores = new Map()
 let lastStore = 0
+
+// Whether the writes of this turn will be sent on their way.
+let isSending = false
 
 // Set when the process is leaving: the event loop will not come round again.
 let exiting = false
@@ -102,9 +106,27 @@ function pend(number, request) {
 // Does what has to follow a call of the addon that has no result: `answer` is true, false for later, or a
 // failure.
 function acknowledge(answer, number, work, reply) {
-  if (answer === true) settle(reply, null)
-  else if (answer === false) pend(number, new Request(work, reply))
-  else settle(reply, fromFailure(answer))
+  if (answer === true) {
+    settle(reply, null)
+  } else if (answer === false) {
+    pend(number, new Request(work, reply))
+    sendLater()
+  } else {
+    settle(reply, fromFailure(answer))
+  }
+}
+
+// The writes of a turn of the event loop go to the disk together, when it ends: before that nobody could be
+// answered anyway, and one sync does for all. The store does not wait for more than 10 ms.
+function sendLater() {
+  if (isSending) return
+  isSending = true
+  setImmediate(send)
+}
+
+function send() {
+  isSending = false
+  native.portSend(port)
 }
 
 // The same for an operation that runs on a thread of its own and so is never answered at once.

@@ -75,6 +75,16 @@ pub(crate) fn port_exit<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi
     })
 }
 
+/// Sends the writes of this turn of the event loop on their way to the disk, together.
+#[napi]
+pub(crate) fn port_send(port: &External<Rc<Port>>) {
+    for slot in port.live() {
+        if let Some(store) = slot.opened() {
+            store.send_gathered();
+        }
+    }
+}
+
 /// Says that one more pending request is no reason for the process to live, or one less.
 #[napi]
 pub(crate) fn port_idle(env: &Env, port: &External<Rc<Port>>, is_more: bool) {

@@ -92,6 +92,8 @@ impl Slot {
             queue.tell(Notice { number, failure, is_warning });
         });
         *self.subscription() = Some(subscription);
+        // Nobody is answered before the turn of the event loop ends, when JavaScript sends them.
+        store.gather_writes(true);
         self.store.set(store).map_err(|_| Failure::defect("a store that was opened twice"))
     }
 

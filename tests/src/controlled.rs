@@ -175,6 +175,7 @@ impl Scene {
         simulation.shut_down();
         drop(simulation);
         let store = Self::open(&disk, &options);
+        store.gather_writes(random().bool());
         count_places(true);
         Self { disk, options, history, state, calls, store, crashes: Arc::default() }
     }

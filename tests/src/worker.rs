@@ -186,6 +186,8 @@ impl Worker {
         match call(&self.store) {
             Ok(commit) => {
                 self.history.returned(place);
+                // Should the store gather, nobody else does.
+                self.store.send_gathered();
                 self.follow(place, commit)
             }
             Err(error) => self.refused(place, &error),

@@ -106,7 +106,9 @@ fn everybody_who_waits_is_answered() {
                 let store = scene.store.clone();
                 spawn(move || {
                     for number in 0..3_u8 {
-                        store.set(&id(thread % 2), vec![number; 8], far()).expect("a set").wait().expect("a commit");
+                        let commit = store.set(&id(thread % 2), vec![number; 8], far()).expect("a set");
+                        store.send_gathered();
+                        commit.wait().expect("a commit");
                     }
                 })
             })
@@ -237,6 +239,7 @@ fn a_handle_that_is_dropped_or_opened_while_others_close_loses_nothing() {
 /// A chain of writes, each called by the completion of the one before it.
 fn write_again(store: &Store, left: u8, done: &Arc<AtomicUsize>) {
     let commit = store.set(&id(0), vec![left; 8], far()).expect("a set");
+    store.send_gathered();
     let (next, counted) = (store.clone(), Arc::clone(done));
     let then = move || {
         counted.fetch_add(1, Ordering::SeqCst);
@@ -267,7 +270,9 @@ fn callbacks_that_write_and_wait_do_not_deadlock() {
         let counted = Arc::clone(&done);
         let inner = scene.store.clone();
         let read = scene.store.get_async(&id(1), move |_| {
-            inner.set(&id(1), vec![1; 8], far()).expect("a set").wait().expect("a commit");
+            let commit = inner.set(&id(1), vec![1; 8], far()).expect("a set");
+            inner.send_gathered();
+            commit.wait().expect("a commit");
             counted.fetch_add(10, Ordering::SeqCst);
         });
         writer.join().expect("a thread");
