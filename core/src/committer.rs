@@ -1,8 +1,9 @@
 //! The committer: takes what is queued, writes one frame, syncs, publishes how far the log is durable.
 //!
 //! The next batch forms while this one syncs; there is no timer on the way of an operation that somebody
-//! waits for. After a failed write or sync nothing is written any more: the store is poisoned. For lack of
-//! room nothing is written *now*: what is queued stays queued, in order, until there is room.
+//! waits for, unless it is to be gathered with others: then 10 ms at most. After a failed write or sync
+//! nothing is written any more: the store is poisoned. For lack of room nothing is written *now*: what is
+//! queued stays queued, in order, until there is room.
 //!
 //! [`Committer::step`] does one round and never blocks but for the disk; a thread, or a test, drives it.
 

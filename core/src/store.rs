@@ -340,9 +340,12 @@ impl Store {
     }
 
     /// Sends the writes that wait for one another on their way to the disk. Does not wait, and does nothing where there
-    /// are none.
+    /// are none, or in a forked child.
     pub fn send_gathered(&self) {
-        self.engine().sequencer.send_gathered();
+        let engine = self.engine();
+        if !engine.is_forked() {
+            engine.sequencer.send_gathered();
+        }
     }
 
     fn commit(&self, engine: &Engine, number: u64, need: Need) -> Commit {

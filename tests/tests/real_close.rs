@@ -5,7 +5,8 @@ mod real;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use real::process::{Role, role, say};
 use real::{Place, far, id, open, options, payload, set};
@@ -110,6 +111,10 @@ fn the_last_of_many_to_close_closes_and_reopening_finds_everything() {
     assert_eq!(open(&place.store()).len().unwrap(), 80);
 }
 
+const CYCLES: usize = 2000;
+/// After so many of them the process says that it is still at it: on a busy machine all of them take a while.
+const CYCLES_SAID: usize = 100;
+
 /// Counts what the process has open: threads and files.
 fn belongings() -> (usize, usize) {
     let count = |path| fs::read_dir(path).unwrap().count();
@@ -130,11 +135,19 @@ fn opener() {
     };
     cycle(0);
     let before = belongings();
-    for i in 1..2000 {
+    for i in 1..CYCLES {
         cycle(i);
+        if i.is_multiple_of(CYCLES_SAID) {
+            say("goes on");
+        }
     }
-    assert_eq!(belongings(), before, "threads and files, after and before");
-    assert_eq!(open(Path::new(&arguments[0])).len().unwrap(), 200);
+    // A thread that was joined is listed until the system has cleared it away.
+    let asked = Instant::now();
+    while belongings() > before && asked.elapsed() < PATIENCE {
+        thread::yield_now();
+    }
+    assert!(belongings() <= before, "threads and files: {:?} after and {before:?} before", belongings());
+    assert_eq!(open(Path::new(&arguments[0])).len().unwrap(), CYCLES as u64 / 10);
     say("nothing leaked");
 }
 
@@ -144,6 +157,9 @@ fn two_thousand_cycles_of_open_and_close_leak_no_thread_and_no_file() {
     let memory = tempfile::Builder::new().prefix("sessile-test-").tempdir_in("/dev/shm").ok();
     let place = memory.map_or_else(Place::new, Place::from);
     let mut opener = Role::start("opener", &[place.store().to_str().unwrap()]);
+    for _ in 1..CYCLES / CYCLES_SAID {
+        opener.expect("goes on");
+    }
     opener.expect("nothing leaked");
     opener.finish();
 }
