@@ -37,7 +37,7 @@ help:
 	@echo "make bench-c    what a call from C costs, against the same call from Rust"
 	@echo "make kill-test  a writer killed at $(KILL_ROUNDS) random moments"
 	@echo "make faults-full a failure of every operation on the disk"
-	@echo "make crash-full every short workload, crashed at every moment: an hour on two cores"
+	@echo "make crash-full every short workload, crashed at every moment: CRASH_MINUTES=$(CRASH_MINUTES)"
 	@echo "make mutants    defects planted one by one, each to be caught by a test; MUTANT=name tries one"
 	@echo "make damage-full every damage to every part of a small store's files"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
@@ -128,9 +128,11 @@ faults-full:
 	SESSILE_TEST_FULL=1 $(CARGO) test --locked -p sessile-tests --test simulated_faults_everywhere \
 		--test simulated_salvage -- --nocapture
 
-# Every short workload crashed at every event, on every disk that may be left: an hour on two cores.
+# Every short workload crashed at every event; then again on many more of the disks that may be left, for
+# CRASH_MINUTES.
+CRASH_MINUTES ?= 60
 crash-full:
-	$(CARGO) run --locked --profile proof -p sessile-tests --bin crash_full
+	SESSILE_CRASH_MINUTES=$(CRASH_MINUTES) $(CARGO) run --locked --profile proof -p sessile-tests --bin crash_full
 
 # Every sector and block of a small store's files, and every place where they can end; of changed bits and bytes one in
 # so many: DAMAGE_ONE_IN=1 takes hours.
