@@ -108,6 +108,12 @@ impl Simulation {
         self.engine.health.check_write().is_ok()
     }
 
+    /// Whether so much waits for the disk that sets are refused, and touches that extend are not logged.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.engine.overload().is_some()
+    }
+
     /// Does one lookup that a read or a write waits for. Returns whether there was one.
     pub fn step_reader(&self) -> bool {
         self.engine.jobs.1.try_recv().is_ok_and(|job| self.engine.run_job(job))
