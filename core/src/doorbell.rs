@@ -29,13 +29,26 @@ struct Requests {
     closed: Option<Error>,
 }
 
-/// Requests of one kind: how many were made, how many are answered, and how the last went.
-#[derive(Debug, Default, Clone)]
+/// Requests of one kind, by the numbers that they got as they came.
+#[derive(Debug, Default)]
 struct Ticket {
     asked: u64,
     answered: u64,
-    failure: Option<Error>,
+    /// The last that succeeded: it did what all before it asked for, whatever became of later ones.
+    made: u64,
     result: u64,
+    /// How the last that failed did.
+    failure: Option<Error>,
+}
+
+impl Ticket {
+    /// What became of a request; `None`: nothing yet.
+    fn outcome(&self, ticket: u64) -> Option<Result<u64>> {
+        if ticket <= self.made {
+            return Some(Ok(self.result));
+        }
+        self.failure.clone().filter(|_| ticket <= self.answered).map(Err)
+    }
 }
 
 impl Doorbell {
@@ -102,11 +115,10 @@ impl Doorbell {
         ticket > self.requests.lock().reap.answered
     }
 
-    /// Whether a checkpoint that was asked for has been made, and no later one that was asked for has failed.
+    /// Whether a checkpoint that was asked for has been made.
     #[cfg(feature = "simulation")]
     pub(crate) fn has_made(&self, ticket: u64) -> bool {
-        let requests = self.requests.lock();
-        requests.checkpoint.answered >= ticket && requests.checkpoint.failure.is_none()
+        self.requests.lock().checkpoint.made >= ticket
     }
 
     pub(crate) fn wait_checkpoint(&self, ticket: u64) -> Result<u64> {
@@ -119,14 +131,15 @@ impl Doorbell {
 
     fn wait_answer(&self, ticket: u64, kind: impl Fn(&Requests) -> &Ticket) -> Result<u64> {
         let mut requests = self.requests.lock();
-        while kind(&requests).answered < ticket {
+        loop {
+            if let Some(outcome) = kind(&requests).outcome(ticket) {
+                return outcome;
+            }
             if let Some(closed) = &requests.closed {
                 return Err(closed.clone());
             }
             requests = self.answered.wait(requests);
         }
-        let Ticket { failure, result, .. } = kind(&requests).clone();
-        failure.map_or(Ok(result), Err)
     }
 
     pub(crate) fn answer_checkpoint(&self, ticket: u64, result: Result<u64>) {
@@ -153,7 +166,7 @@ impl Doorbell {
         place.answered = place.answered.max(ticket);
         match result {
             Ok(result) => {
-                place.failure = None;
+                place.made = place.made.max(ticket);
                 place.result = result;
             }
             Err(error) => place.failure = Some(error),
@@ -200,5 +213,19 @@ mod tests {
         assert!(matches!(doorbell.wait_checkpoint(later), Err(Error::Closed { .. })));
         let later = doorbell.ask_reap();
         assert!(matches!(doorbell.wait_reap(later), Err(Error::Closed { .. })));
+    }
+    #[test]
+    fn whoever_asked_is_told_what_became_of_that_and_not_of_what_was_asked_later() {
+        let doorbell = Doorbell::default();
+        let failed = doorbell.ask_checkpoint();
+        doorbell.answer_checkpoint(failed, Err(Error::Closed { path: "sessions".into() }));
+        assert!(doorbell.wait_checkpoint(failed).is_err());
+        let made = doorbell.ask_checkpoint();
+        doorbell.answer_checkpoint(made, Ok(7));
+        let later = doorbell.ask_checkpoint();
+        doorbell.answer_failed(&Error::Closed { path: "sessions".into() });
+        assert_eq!(doorbell.wait_checkpoint(made).unwrap(), 7);
+        assert!(doorbell.wait_checkpoint(later).is_err());
+        assert_eq!(doorbell.wait_checkpoint(failed).unwrap(), 7, "what it asked for was done later");
     }
 }
