@@ -10,9 +10,9 @@
 
 mod commit;
 mod gates;
+mod state;
 mod waiter;
 
-use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 pub use commit::Commit;
 pub(crate) use commit::Deferred;
-use gates::{Gates, Place, Rounds};
+use gates::{Gates, Place};
+use state::{State, Waiting};
 pub(crate) use waiter::Ready;
 use waiter::{Answered, Slot, Waiter, wake};
 
@@ -32,29 +33,6 @@ pub(crate) enum Need {
     Nothing,
     Written,
     Durable,
-}
-
-struct Waiting {
-    need: Need,
-    waiter: Waiter,
-}
-
-#[derive(Default)]
-struct State {
-    written: u64,
-    durable: u64,
-    rounds: Rounds,
-    /// Operations that wait for a lookup.
-    unresolved: HashSet<u64, foldhash::fast::RandomState>,
-    /// By the operation's number, and in the order in which they asked: whoever touches a session to the expiry that an
-    /// operation is bringing waits for that operation, too.
-    waiting: BTreeMap<(u64, u64), Waiting>,
-    /// How many have asked.
-    asked: u64,
-    /// Fatal: what is not durable now never will be known to be.
-    failure: Option<Error>,
-    /// For lack of room these operations, from and to, were not acknowledged; they may still be written.
-    refused: Option<(u64, u64, Error)>,
 }
 
 /// Positions and waiters; shared by all threads.
@@ -75,65 +53,6 @@ impl fmt::Debug for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.lock();
         formatter.debug_struct("Progress").field("written", &state.written).field("durable", &state.durable).finish()
-    }
-}
-
-impl State {
-    fn answer(&self, number: u64, need: Need) -> Option<Result<()>> {
-        let reached = match need {
-            Need::Nothing => self.failure.is_none() || number <= self.durable,
-            Need::Written => number <= self.written.max(self.durable),
-            Need::Durable => number <= self.durable,
-        };
-        if !reached {
-            if let Some(error) = &self.failure {
-                return Some(Err(error.clone()));
-            }
-            if let Some((from, to, error)) = &self.refused
-                && (*from..=*to).contains(&number)
-            {
-                return Some(Err(error.clone()));
-            }
-            return None;
-        }
-        (!self.unresolved.contains(&number)).then_some(Ok(()))
-    }
-
-    fn wait(&mut self, number: u64, waiting: Waiting) {
-        self.asked += 1;
-        self.waiting.insert((number, self.asked), waiting);
-    }
-
-    /// Takes out those of the waiting operations that can be answered now.
-    fn take_answered(&mut self, numbers: impl IntoIterator<Item = u64>) -> Answered {
-        let mut answered = Answered::default();
-        for number in numbers {
-            let mut asked = 0;
-            while let Some((&place, waiting)) = self.waiting.range((number, asked)..=(number, u64::MAX)).next() {
-                asked = place.1 + 1;
-                let Some(answer) = self.answer(number, waiting.need) else { continue };
-                if let Some(waiting) = self.waiting.remove(&place) {
-                    answered.push(waiting.waiter, answer);
-                }
-            }
-        }
-        answered
-    }
-
-    /// The same for all that wait for an operation up to `number`.
-    fn take_answered_through(&mut self, number: u64) -> Answered {
-        let mut answered = Answered::default();
-        if self.waiting.first_key_value().is_none_or(|((first, _), _)| *first > number) {
-            return answered;
-        }
-        let later = number.checked_add(1).map(|next| self.waiting.split_off(&(next, 0))).unwrap_or_default();
-        for (place, waiting) in std::mem::replace(&mut self.waiting, later) {
-            match self.answer(place.0, waiting.need) {
-                Some(answer) => answered.push(waiting.waiter, answer),
-                None => drop(self.waiting.insert(place, waiting)),
-            }
-        }
-        answered
     }
 }
 

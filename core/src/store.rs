@@ -3,6 +3,8 @@
 //! Every operation is submitted within the call and completed later; nothing here blocks on the disk but
 //! the calls that say so. A handle adds a `ttl` of its own and can be closed on its own.
 
+mod handle;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,15 +21,15 @@ use crate::options::{Options, check_expiry};
 use crate::progress::{Commit, Need};
 #[cfg(feature = "simulation")]
 use crate::recovery::Surroundings;
-use crate::registry::{self, Registration};
+use crate::registry;
 use crate::scan::{self, Page};
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{LookupJob, Waiter};
 use crate::stats::Stats;
-use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::channel;
 use crate::table::Touched;
 use crate::time::Timestamp;
+use handle::{Handle, Place};
 
 /// An open session store.
 ///
@@ -39,54 +41,9 @@ use crate::time::Timestamp;
 #[derive(Clone)]
 pub struct Store(Arc<Handle>);
 
-struct Handle {
-    place: Place,
-    ttl: Duration,
-    /// Whether its writes wait for others.
-    gathers: AtomicBool,
-    closed: AtomicBool,
-}
-
-/// What the handle keeps open.
-enum Place {
-    Registered(Registration),
-    #[cfg(feature = "simulation")]
-    Simulated(Arc<Engine>),
-}
-
-impl Place {
-    fn engine(&self) -> &Engine {
-        match self {
-            Self::Registered(registration) => &registration.engine,
-            #[cfg(feature = "simulation")]
-            Self::Simulated(engine) => engine,
-        }
-    }
-
-    fn release(&self, checkpoint: bool) -> Result<()> {
-        match self {
-            Self::Registered(registration) => registration.release(checkpoint),
-            #[cfg(feature = "simulation")]
-            Self::Simulated(_) => Ok(()),
-        }
-    }
-}
-
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Store({})", self.engine().path.display())
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // In a forked child the engine is the parent's: its threads are not here, its lock is not ours.
-        if self.place.engine().is_forked() || self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        if let Err(error) = self.place.release(false) {
-            tracing::warn!(%error, "a store was dropped without being closed, and closing it failed");
-        }
+        self.0.fmt(formatter)
     }
 }
 
@@ -120,7 +77,7 @@ impl Store {
     }
 
     fn new(place: Place, ttl: Duration) -> Self {
-        Self(Arc::new(Handle { place, ttl, gathers: AtomicBool::new(false), closed: AtomicBool::new(false) }))
+        Self(Arc::new(Handle::new(place, ttl)))
     }
 
     /// With its threads, on another storage and clock than the machine's.
@@ -138,53 +95,7 @@ impl Store {
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        self.0.place.engine()
-    }
-
-    fn open_engine(&self) -> Result<&Engine> {
-        let engine = self.engine();
-        engine.check_process()?;
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(engine.closed_error());
-        }
-        engine.health.check_open()?;
-        Ok(engine)
-    }
-
-    /// The engine and the time, for a read. Asking for the process costs a system call, as much as half of a
-    /// read from memory, so reads ask once a millisecond: what a forked child reads until then is what its
-    /// parent had.
-    fn readable_engine(&self) -> Result<(&Engine, Timestamp)> {
-        let engine = self.engine();
-        if self.0.closed.load(Ordering::Acquire) {
-            return Err(engine.closed_error());
-        }
-        engine.health.check_open()?;
-        let now = engine.time.now();
-        if engine.process_checked_at.load(Ordering::Relaxed) != now.as_millis() {
-            engine.check_process()?;
-            engine.process_checked_at.store(now.as_millis(), Ordering::Relaxed);
-        }
-        Ok((engine, now))
-    }
-
-    /// For what makes room: taken on a full disk, too, while little waits for the log.
-    fn removing_engine(&self) -> Result<&Engine> {
-        let engine = self.open_engine()?;
-        if let Some(error) = engine.health.poisoned() {
-            return Err(error);
-        }
-        if engine.sequencer.queued_bytes() > engine.log.queued_bytes_max() / 2 {
-            engine.health.check_write()?;
-        }
-        engine.check_queue()?;
-        Ok(engine)
-    }
-
-    fn writable_engine(&self) -> Result<&Engine> {
-        let engine = self.open_engine()?;
-        engine.health.check_write()?;
-        Ok(engine)
+        self.0.engine()
     }
 
     /// The session, if there is one and it has not expired. Blocks only to read from disk what is not in
@@ -194,7 +105,7 @@ impl Store {
     /// [`Error::Closed`], [`Error::Forked`]; [`Error::Io`] and [`Error::Corrupted`] where the disk fails or
     /// the record is damaged.
     pub fn get(&self, id: &SessionId) -> Result<Option<Session>> {
-        let (engine, now) = self.readable_engine()?;
+        let (engine, now) = self.0.readable_engine()?;
         let mut receiver = None;
         let answer = engine.table.get(id, now, || {
             let (sender, answers) = channel::bounded(1);
@@ -220,7 +131,7 @@ impl Store {
     where
         F: FnOnce(Result<Option<Session>>) + Send + 'static,
     {
-        let (engine, now) = match self.readable_engine() {
+        let (engine, now) = match self.0.readable_engine() {
             Ok(readable) => readable,
             Err(error) => return Some(Err(error)),
         };
@@ -249,7 +160,7 @@ impl Store {
     where
         P: AsRef<[u8]> + Into<Payload>,
     {
-        let engine = self.writable_engine()?;
+        let engine = self.0.writable_engine()?;
         // Before it is copied: what is too large may be larger than memory.
         let bytes = to_u64(payload.as_ref().len());
         let bytes_max = engine.options.payload_bytes_max;
@@ -259,7 +170,7 @@ impl Store {
         if let Some(error) = engine.overload() {
             return Err(error);
         }
-        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
+        let write = self.0.write_context(engine);
         let expires_at = match expires_at {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
@@ -279,12 +190,12 @@ impl Store {
     /// As [`Store::set`]; [`Error::Overloaded`] and [`Error::DiskFull`] only where it moves expiry earlier, and
     /// from [`Commit::wait`] where that shows only once the session is found. [`Commit::wait`] fails where a session that is not in memory cannot be read.
     pub fn touch(&self, id: &SessionId, expires_at: Timestamp) -> Result<Commit> {
-        let engine = self.open_engine()?;
+        let engine = self.0.open_engine()?;
         let expires_at = check_expiry(expires_at)?;
         if let Some(error) = engine.health.poisoned() {
             return Err(error);
         }
-        let mut write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
+        let mut write = self.0.write_context(engine);
         write.refusal = engine.health.check_write().and_then(|()| engine.check_queue()).err();
         let touched = engine.table.touch(id, expires_at, &write)?;
         engine.counters.touches.one();
@@ -305,8 +216,8 @@ impl Store {
     /// # Errors
     /// As [`Store::set`].
     pub fn destroy(&self, id: &SessionId) -> Result<Commit> {
-        let engine = self.removing_engine()?;
-        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
+        let engine = self.0.removing_engine()?;
+        let write = self.0.write_context(engine);
         let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
         Ok(self.commit(engine, number, write.need))
@@ -320,8 +231,8 @@ impl Store {
     /// # Errors
     /// As [`Store::set`].
     pub fn clear(&self) -> Result<Commit> {
-        let engine = self.removing_engine()?;
-        let write = engine.write_context(self.0.gathers.load(Ordering::Relaxed));
+        let engine = self.0.removing_engine()?;
+        let write = self.0.write_context(engine);
         let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, write.need))
     }
@@ -333,7 +244,7 @@ impl Store {
     /// of them, where it would otherwise begin with the first, and the next one with the second. Reads see a write from
     /// the moment it was called, and it is acknowledged as ever; whoever blocks in [`Commit::wait`] sends first.
     pub fn gather_writes(&self, gathers: bool) {
-        self.0.gathers.store(gathers, Ordering::Relaxed);
+        self.0.gather_writes(gathers);
         if !gathers {
             self.send_gathered();
         }
@@ -358,7 +269,7 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn len(&self) -> Result<u64> {
-        self.open_engine()?.len()
+        self.0.open_engine()?.len()
     }
 
     /// Whether there is no living session.
@@ -378,7 +289,7 @@ impl Store {
     /// # Errors
     /// As [`Store::get`]; [`Error::InvalidArgument`] for a `limit` of zero.
     pub fn scan(&self, after: Option<&SessionId>, limit: usize) -> Result<Page> {
-        scan::page(self.open_engine()?, after, limit)
+        scan::page(self.0.open_engine()?, after, limit)
     }
 
     /// Blocks until everything called before is durable and in the base, so that the next open has nothing
@@ -387,7 +298,7 @@ impl Store {
     /// # Errors
     /// [`Error::Poisoned`], [`Error::DiskFull`], [`Error::Io`]: nothing is lost, it is in the log.
     pub fn flush(&self) -> Result<()> {
-        self.open_engine()?.flush()
+        self.0.open_engine()?.flush()
     }
 
     /// Blocks until everything called before is durable in the log, and acknowledged: quick, unlike [`Store::flush`].
@@ -396,7 +307,7 @@ impl Store {
     /// # Errors
     /// [`Error::Poisoned`], [`Error::DiskFull`]
     pub fn sync(&self) -> Result<()> {
-        self.open_engine()?.sync()
+        self.0.open_engine()?.sync()
     }
 
     /// Blocks until everything that has expired is removed, and returns how many sessions that were.
@@ -405,7 +316,7 @@ impl Store {
     /// # Errors
     /// As [`Store::flush`].
     pub fn reap(&self) -> Result<u64> {
-        let engine = self.open_engine()?;
+        let engine = self.0.open_engine()?;
         let ticket = engine.doorbell.ask_reap();
         engine.doorbell.wait_reap(ticket)
     }
@@ -418,7 +329,7 @@ impl Store {
     /// # Errors
     /// [`Error::InvalidArgument`] for a directory that exists; as [`Store::flush`].
     pub fn backup(&self, directory: &Path) -> Result<()> {
-        let engine = self.open_engine()?;
+        let engine = self.0.open_engine()?;
         if engine.storage.kind(directory).map_err(|error| Error::io("look at", directory, error))?.is_some() {
             return Err(crate::backup::exists_already(directory));
         }
@@ -436,7 +347,7 @@ impl Store {
     /// [`Error::Closed`], [`Error::Forked`]; [`Error::Io`] where the disk cannot be read. Damage is no error of the
     /// check: it is in the report.
     pub fn check(&self) -> Result<CheckReport> {
-        crate::check::check(self.open_engine()?)
+        crate::check::check(self.0.open_engine()?)
     }
 
     /// The store's figures.
@@ -452,7 +363,7 @@ impl Store {
     /// # Errors
     /// [`Error::Closed`], [`Error::Forked`]
     pub fn check_open(&self) -> Result<()> {
-        self.open_engine().map(drop)
+        self.0.open_engine().map(drop)
     }
 
     /// Has `task` called once on the completion thread, behind the callbacks that are queued there: for a boundary
@@ -492,10 +403,6 @@ impl Store {
     /// # Errors
     /// As [`Store::flush`]; the store is closed all the same.
     pub fn close(&self) -> Result<()> {
-        self.engine().check_process()?;
-        if self.0.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.0.place.release(true)
+        self.0.close()
     }
 }
