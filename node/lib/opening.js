@@ -9,7 +9,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { SessileError, fromFailure } = require('./errors.js')
 const native = require('./native.js')
-const { expect, isExiting, nextNumber, port, Work } = require('./requests.js')
+const { expect, heed, isExiting, nextNumber, port, Work } = require('./requests.js')
 const { settle } = require('./replies.js')
 
 const LOCKED = 'LOCKED'
@@ -111,7 +111,7 @@ class Opening {
   #setIdle(isIdle) {
     if (isIdle === this.#isIdle) return
     this.#isIdle = isIdle
-    native.portIdle(port, isIdle)
+    heed(native.portIdle(port, isIdle))
   }
 
   #settle(error) {

@@ -126,7 +126,12 @@ function sendLater() {
 
 function send() {
   isSending = false
-  native.portSend(port)
+  heed(native.portSend(port))
+}
+
+// For what is called on nobody's behalf: a failure can only be a defect of the addon, and ends nothing.
+function heed(answer) {
+  if (answer !== true) process.emitWarning(fromFailure(answer))
 }
 
 // The same for an operation that runs on a thread of its own and so is never answered at once.
@@ -195,6 +200,7 @@ module.exports = {
   Request,
   acknowledge,
   expect,
+  heed,
   enter,
   leave,
   isExiting,

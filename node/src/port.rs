@@ -77,20 +77,27 @@ pub(crate) fn port_exit<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi
 
 /// Sends the writes of this turn of the event loop on their way to the disk, together.
 #[napi]
-pub(crate) fn port_send(port: &External<Rc<Port>>) {
-    for slot in port.live() {
-        if let Some(store) = slot.opened() {
-            store.send_gathered();
+pub(crate) fn port_send<'env>(env: &'env Env, port: &External<Rc<Port>>) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        // Once in each turn, and so without a list of them.
+        for slot in port.slots.borrow().iter().filter_map(Weak::upgrade) {
+            if let Some(store) = slot.opened() {
+                store.send_gathered();
+            }
         }
-    }
+        Ok(Answer::Done)
+    })
 }
 
 /// Says that one more pending request is no reason for the process to live, or one less.
 #[napi]
-pub(crate) fn port_idle(env: &Env, port: &External<Rc<Port>>, is_more: bool) {
-    let idle = port.idle.get();
-    port.idle.set(if is_more { idle + 1 } else { idle.saturating_sub(1) });
-    port.keep_alive(env);
+pub(crate) fn port_idle<'env>(env: &'env Env, port: &External<Rc<Port>>, is_more: bool) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let idle = port.idle.get();
+        port.idle.set(if is_more { idle + 1 } else { idle.saturating_sub(1) });
+        port.keep_alive(env);
+        Ok(Answer::Done)
+    })
 }
 
 type Arguments = (u32, Results, Notices);
