@@ -336,11 +336,8 @@ impl Replay<'_> {
             if claimed {
                 break;
             }
-            let Some(segment) = self.segments.get(&later).filter(|segment| segment.header.run == self.meta.run) else {
-                continue;
-            };
-            let salt = segment.header.salt;
             let Some(content) = self.content(later)? else { continue };
+            let Some(salt) = self.segments.get(&later).map(|segment| segment.header.salt) else { continue };
             claimed = self.claims(&content, SEGMENT_HEADER_BYTES, salt, lost);
         }
         if claimed {
