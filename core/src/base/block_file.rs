@@ -412,3 +412,6 @@ impl BlockFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
