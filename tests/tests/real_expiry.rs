@@ -162,6 +162,15 @@ fn what_expired_while_the_store_was_closed_is_reaped_after_opening() {
     assert!(payload(&store, "stays").is_some());
 }
 
+/// Ends the threads that watch it, also where the test fails.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_hundred_thousand_that_expire_at_once_are_reaped_behind_reads_and_writes() {
     const SESSIONS: u64 = 100_000;
@@ -204,8 +213,9 @@ fn a_hundred_thousand_that_expire_at_once_are_reaped_behind_reads_and_writes() {
                     })
                 })
                 .collect();
+            let ended = Ended(&through);
             until("all are reaped", || store.stats().reaped == SESSIONS);
-            through.store(true, Ordering::Relaxed);
+            drop(ended);
             foreground.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         eprintln!("writes and reads finished while the reaper was at work, by thread: {during:?}");

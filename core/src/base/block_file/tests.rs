@@ -1,5 +1,5 @@
-//! What the header counts on. redb syncs a file that has grown before it changes its header; nothing here may depend
-//! on that.
+//! What has to hold in whatever order redb reads, writes and syncs: it syncs a file that has grown before it changes the
+//! header, and reads around a block before it writes it, but has never promised to.
 
 use std::sync::Mutex;
 
@@ -72,5 +72,27 @@ fn the_header_counts_on_no_length_that_is_not_durable() {
             assert!(blocks <= durable, "commit {commit}: {counted:?}");
         }
         assert_eq!(counted.last().unwrap().0, blocks);
+    }
+}
+
+#[test]
+fn a_block_that_is_written_leaves_its_neighbours_their_checksums() {
+    let watched = Arc::new(Watched::default());
+    let open = || BlockFile::open(Arc::clone(&watched) as Arc<dyn StorageFile>, Trust::Verified).unwrap();
+    let block = |byte| vec![byte; to_usize(BLOCK_BYTES)];
+    let file = open();
+    file.set_len(4 * BLOCK_BYTES).unwrap();
+    file.write(0, &[1; 8]).unwrap();
+    file.write(BLOCK_BYTES, &[block(1), block(2)].concat()).unwrap();
+    file.sync_data().unwrap();
+    let again = open();
+    again.is_opened(Trust::Verified);
+    again.write(2 * BLOCK_BYTES, &block(3)).unwrap();
+    again.sync_data().unwrap();
+    for file in [again, open()] {
+        let mut found = vec![0; 2 * to_usize(BLOCK_BYTES)];
+        file.is_opened(Trust::Verified);
+        file.read(BLOCK_BYTES, &mut found).unwrap();
+        assert_eq!(found, [block(1), block(3)].concat());
     }
 }
