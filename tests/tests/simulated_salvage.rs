@@ -228,6 +228,38 @@ fn damaged_checksums_cost_no_session() {
     }
 }
 
+/// A page of redb's tree that leads to others begins with this byte.
+const BRANCH: u8 = 2;
+
+/// What a damaged page leads to may be a page that is free by now, with what sessions were before.
+#[test]
+fn a_damaged_page_leads_a_salvage_to_nothing_that_was_before() {
+    let mut world = World::empty(small_options(Durability::Fsync), Durability::Fsync);
+    world.open_unchecked().unwrap();
+    for len in [400, 401] {
+        for number in 0..60 {
+            world.set(&format!("{number:02}"), len, HOUR);
+        }
+        world.checkpoint();
+    }
+    world.kill();
+    let base = std::path::Path::new(PATH).join("base.redb");
+    let content = world.disk.content(&base);
+    let mut salvaged = 0;
+    for (block, page) in content.chunks(4096).enumerate().filter(|(_, page)| page[0] == BRANCH) {
+        for (at, byte) in page.iter().enumerate().take(200).filter(|(_, byte)| **byte != 0) {
+            let disk = world.disk.moment().after_kill();
+            disk.damage(&base, (block * 4096 + at) as u64, &[byte ^ 4]);
+            let Ok((simulation, _)) = open(&world, &disk, true) else { continue };
+            salvaged += 1;
+            for (id, session) in simulation.store().scan(None, 1000).unwrap().sessions {
+                assert_eq!(session.payload.len(), 401, "{id:?}, a bit of byte {at} of block {block}");
+            }
+        }
+    }
+    assert!(salvaged > 100, "{salvaged} salvages were damaged in such a page");
+}
+
 fn open(world: &World, disk: &SimulatedDisk, salvage: bool) -> Result<(Simulation, Vec<sessile::Damage>), Error> {
     let (disk, clock) = (Arc::new(disk.clone()), Arc::clone(&world.clock));
     Simulation::open_with(small_options(Durability::Fsync), disk, clock, salvage)
