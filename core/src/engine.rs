@@ -143,7 +143,7 @@ impl Engine {
 
     /// Whether it is time for a checkpoint, whatever its age.
     pub(crate) fn checkpoint_presses(&self) -> bool {
-        self.pressure_percent() >= CHECKPOINT_FROM_PERCENT
+        self.pressure_percent() >= CHECKPOINT_FROM_PERCENT || self.log.is_short()
     }
 
     /// How long acknowledgements are to be held back: longer and longer, never stopped in one step.

@@ -71,6 +71,8 @@ struct Space {
     active_used: u64,
     /// The segment being written, for who verifies it.
     active: Option<WrittenSegment>,
+    /// Operations wait for segments to be released.
+    is_short: bool,
 }
 
 #[derive(Debug)]
@@ -109,6 +111,7 @@ impl Log {
             active_number: run,
             active_used: 0,
             active: None,
+            is_short: false,
         };
         Self {
             storage,
@@ -134,6 +137,12 @@ impl Log {
         let space = self.space.lock();
         let sealed: u64 = space.sealed.iter().map(|sealed| sealed.segment.bytes).sum();
         LogUsage { bytes: space.bytes, used: sealed + space.active_used, used_max: self.used_max() }
+    }
+
+    /// Whether operations wait for segments to be released, however little of the log is used: a frame may be larger than
+    /// all that is left.
+    pub(crate) fn is_short(&self) -> bool {
+        self.space.lock().is_short
     }
 
     /// The segment at which a replay begins once everything up to `covered` is in the base.
@@ -322,6 +331,12 @@ impl Log {
 
     /// A segment with room for a frame of `frame_bytes` bytes.
     fn take(&self, frame_bytes: u64, space_for: SpaceFor) -> Result<Segment, AppendError> {
+        let taken = self.find_or_create(frame_bytes, space_for);
+        self.space.lock().is_short = matches!(taken, Err(AppendError::Full));
+        taken
+    }
+
+    fn find_or_create(&self, frame_bytes: u64, space_for: SpaceFor) -> Result<Segment, AppendError> {
         let needed = (SEGMENT_HEADER_BYTES + frame_bytes + CONTINUED_BYTES).next_multiple_of(SEGMENT_HEADER_BYTES);
         let limit = match space_for {
             SpaceFor::Operations => self.used_max(),

@@ -246,3 +246,26 @@ fn frames_larger_than_a_segment_keep_the_smallest_log_within_its_bound() {
     world.settle();
     world.check();
 }
+
+/// What is too large for the room that is left waits for a checkpoint, also where the log is not half full yet.
+#[test]
+fn a_large_session_does_not_wait_for_a_log_that_is_little_used() {
+    let options = small_options(Durability::Fsync).log_bytes_max(256 << 10).payload_bytes_max(64 << 10);
+    let mut waited = 0;
+    for used in (10_000..60_000).step_by(5000) {
+        for len in (30_000..60_000).step_by(5000) {
+            let mut world = World::new(options.clone(), Durability::Fsync);
+            world.set("recovered", used, HOUR);
+            world.settle();
+            // A recovery's segments are as large as what they hold.
+            world.restart_unchecked();
+            world.set("large", len, HOUR);
+            world.settle();
+            world.set("larger", len + 4000, HOUR);
+            world.settle();
+            waited += u64::from(world.store().stats().checkpoints > 0);
+            assert_eq!(world.waiting(), 0, "{len} bytes behind {used}");
+        }
+    }
+    assert!(waited > 0, "nothing had to wait for a checkpoint");
+}
