@@ -130,9 +130,7 @@ impl Engine {
 
     /// How full the log or the dirty budget is, whichever is fuller, in percent.
     fn pressure_percent(&self) -> u64 {
-        let usage = self.log.usage();
-        let of_log = usage.used * 100 / usage.used_max.max(1);
-        of_log.max(self.dirty_percent())
+        self.log.usage().percent().max(self.dirty_percent())
     }
 
     /// How full the budget of changed sessions is, in percent.
@@ -143,7 +141,7 @@ impl Engine {
 
     /// Whether it is time for a checkpoint, whatever its age.
     pub(crate) fn checkpoint_presses(&self) -> bool {
-        self.pressure_percent() >= CHECKPOINT_FROM_PERCENT || self.log.is_short()
+        self.pressure_percent() >= CHECKPOINT_FROM_PERCENT
     }
 
     /// How long acknowledgements are to be held back: longer and longer, never stopped in one step.

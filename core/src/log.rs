@@ -92,6 +92,15 @@ pub(crate) struct LogUsage {
     pub(crate) used: u64,
     /// How much may be used before acknowledgements stop.
     pub(crate) used_max: u64,
+    /// Operations wait for segments to be released, however little is used: a frame may be larger than what is left.
+    pub(crate) is_short: bool,
+}
+
+impl LogUsage {
+    /// How full the log is.
+    pub(crate) fn percent(&self) -> u64 {
+        if self.is_short { 100 } else { self.used * 100 / self.used_max.max(1) }
+    }
 }
 
 impl Log {
@@ -136,13 +145,12 @@ impl Log {
     pub(crate) fn usage(&self) -> LogUsage {
         let space = self.space.lock();
         let sealed: u64 = space.sealed.iter().map(|sealed| sealed.segment.bytes).sum();
-        LogUsage { bytes: space.bytes, used: sealed + space.active_used, used_max: self.used_max() }
-    }
-
-    /// Whether operations wait for segments to be released, however little of the log is used: a frame may be larger than
-    /// all that is left.
-    pub(crate) fn is_short(&self) -> bool {
-        self.space.lock().is_short
+        LogUsage {
+            bytes: space.bytes,
+            used: sealed + space.active_used,
+            used_max: self.used_max(),
+            is_short: space.is_short,
+        }
     }
 
     /// The segment at which a replay begins once everything up to `covered` is in the base.
