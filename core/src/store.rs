@@ -43,7 +43,7 @@ pub struct Store(Arc<Handle>);
 
 impl fmt::Debug for Store {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        write!(formatter, "Store({})", self.engine().path.display())
     }
 }
 

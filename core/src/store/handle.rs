@@ -3,7 +3,6 @@
 //! What it keeps true: no operation reaches an engine that is closed, that another process opened, or whose log has
 //! failed for what the operation needs of it; and the last handle that goes releases the store.
 
-use std::fmt;
 #[cfg(feature = "simulation")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,12 +45,6 @@ impl Place {
             #[cfg(feature = "simulation")]
             Self::Simulated(_) => Ok(()),
         }
-    }
-}
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Store({})", self.engine().path.display())
     }
 }
 
