@@ -1,0 +1,106 @@
+//! Touches: a session's expiry moves, and nothing else of it.
+//!
+//! One that extends is acknowledged at once, and may be lost; one that shortens is a write like any other. Of a session
+//! that is not in memory it waits for the lookup, and creates nothing where that finds none.
+
+use std::sync::Arc;
+
+use super::{Table, WriteContext};
+use crate::entry::{Content, Dirty, Entry};
+use crate::error::Result;
+use crate::progress::Deferred;
+use crate::sequencer::{Haste, Queued, Urgency};
+use crate::session::SessionId;
+use crate::shard::{Shard, Waiter};
+use crate::time::Timestamp;
+
+/// What became of a touch within the call.
+pub(crate) enum Touched {
+    /// It is done, or there was nothing to touch.
+    Done,
+    /// It moved expiry earlier and is acknowledged like any write.
+    At(u64),
+    /// The session has to be looked up first.
+    Deferred(Arc<Deferred>),
+}
+
+impl Table {
+    /// Moves a session's expiry. Creates nothing.
+    ///
+    /// # Errors
+    /// The refusal in `write`, of a touch that moves expiry earlier; or nothing is taken any more.
+    pub(crate) fn touch(&self, id: &SessionId, expires_at: Timestamp, write: &WriteContext) -> Result<Touched> {
+        let mut shard = self.lock(id);
+        self.check_not_ended()?;
+        Ok(match shard.entries.get(id) {
+            Some(Entry { content: Content::Live(_), .. }) => {
+                let number = self.touch_live(&mut shard, id, expires_at, write)?;
+                number.map_or(Touched::Done, Touched::At)
+            }
+            Some(Entry { content: Content::Gone, .. }) => Touched::Done,
+            None if self.clear_pending() => Touched::Done,
+            Some(Entry { content: Content::Touched { .. }, .. }) | None => {
+                let deferred = Arc::new(Deferred::default());
+                // When its session is found, those that it was called with have long been sent.
+                let haste = Haste { gathers: false, ..write.haste };
+                let write = WriteContext { haste, ..write.clone() };
+                let waiter = Waiter::Touch { expires_at, write, deferred: Arc::clone(&deferred) };
+                self.mark(&mut shard, id).waiters.push(waiter);
+                Touched::Deferred(deferred)
+            }
+        })
+    }
+
+    /// Touches a session whose entry is known. Returns the number to wait for, if there is one.
+    ///
+    /// # Errors
+    /// As [`Table::touch`].
+    pub(crate) fn touch_live(
+        &self,
+        shard: &mut Shard,
+        id: &SessionId,
+        expires_at: Timestamp,
+        write: &WriteContext,
+    ) -> Result<Option<u64>> {
+        let (entry, before) = match shard.entries.get(id) {
+            Some(entry @ Entry { content: Content::Live(live), .. }) => (entry, live),
+            _ => return Ok(None),
+        };
+        if before.expires_at <= write.now {
+            return Ok(None);
+        }
+        if before.expires_at == expires_at {
+            // Nothing to do, but whoever asks is told that it expires no later: not before that is on the disk.
+            return Ok(entry.expiry_waits.then_some(entry.changed));
+        }
+        let extends = expires_at > before.expires_at;
+        if extends && write.unlogged_touches {
+            // Not in the log: a crash leaves the earlier expiry. A checkpoint takes it along all the same.
+            shard.change(id, &self.budget, |entry| {
+                if let Content::Live(live) = &mut entry.content {
+                    live.expires_at = expires_at;
+                }
+                entry.dirty = entry.dirty.max(Dirty::Expiry);
+                entry.expiry_waits = false;
+                entry.referenced = true;
+            });
+            return Ok(None);
+        }
+        if !extends && let Some(error) = &write.refusal {
+            return Err(error.clone());
+        }
+        let urgency = if extends { Urgency::Lazy } else { write.haste.urgency };
+        let queued = Queued::Touch { id: id.clone(), expires_at };
+        let number = self.sequencer.submit(queued, Haste { urgency, ..write.haste });
+        shard.change(id, &self.budget, |entry| {
+            if let Content::Live(live) = &mut entry.content {
+                live.expires_at = expires_at;
+            }
+            entry.dirty = entry.dirty.max(Dirty::Expiry);
+            entry.changed = number;
+            entry.expiry_waits = !extends;
+            entry.referenced = true;
+        });
+        Ok((!extends).then_some(number))
+    }
+}
