@@ -86,7 +86,7 @@ class Opening {
   close(whenClosed) {
     this.isOpen = false
     this.#isClosed = true
-    if (this.#isTrying) native.openCallOff(this.#handle)
+    if (this.#isTrying) heed(native.openCallOff(this.#handle))
     // Whoever asked for the close is owed an answer.
     this.#setIdle(false)
     this.#work.whenIdle(() => whenClosed(this.#hasOpened))

@@ -1,4 +1,4 @@
-//! Where panics end: whatever Node calls runs inside [`guarded`], so that a defect here or in the store
+//! Where panics end: every operation that Node calls runs inside [`guarded`], so that a defect here or in the store
 //! is an error for one caller and never the end of the process.
 
 use std::any::Any;

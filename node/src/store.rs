@@ -121,8 +121,11 @@ pub(crate) fn open_salvage<'env>(
 
 /// Ends the waiting of [`open_later`]; it fails then if another process still has the store.
 #[napi]
-pub(crate) fn open_call_off(handle: &External<Handle>) {
-    handle.slot.call_off();
+pub(crate) fn open_call_off<'env>(env: &'env Env, handle: &External<Handle>) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        handle.slot.call_off();
+        Ok(Answer::Done)
+    })
 }
 
 /// A session's JSON, or null; its expiry is written to the port's figures.
