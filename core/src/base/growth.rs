@@ -7,11 +7,12 @@
 //! that finds no room to grow leaves the file as long as it was. A commit that has come to the header may have happened,
 //! whatever failed then: its file stays.
 
+use super::Base;
 use super::block_file::{BlockFile, Trust};
 use super::commit::Batch;
 use super::layout::BLOCK_BYTES;
+use super::opening::abandon;
 use super::refusal::Refusal;
-use super::{Base, abandon};
 use crate::error::{Error, Result};
 use crate::sweep::Change;
 
