@@ -214,6 +214,7 @@ mod tests {
         let later = doorbell.ask_reap();
         assert!(matches!(doorbell.wait_reap(later), Err(Error::Closed { .. })));
     }
+
     #[test]
     fn whoever_asked_is_told_what_became_of_that_and_not_of_what_was_asked_later() {
         let doorbell = Doorbell::default();

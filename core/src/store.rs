@@ -188,7 +188,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::set`]; [`Error::Overloaded`] and [`Error::DiskFull`] only where it moves expiry earlier, and
-    /// from [`Commit::wait`] where that shows only once the session is found. [`Commit::wait`] fails where a session that is not in memory cannot be read.
+    /// from [`Commit::wait`] where that shows only once the session is found. [`Commit::wait`] fails where a
+    /// session that is not in memory cannot be read.
     pub fn touch(&self, id: &SessionId, expires_at: Timestamp) -> Result<Commit> {
         let engine = self.0.open_engine()?;
         let expires_at = check_expiry(expires_at)?;

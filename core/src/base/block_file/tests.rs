@@ -1,5 +1,5 @@
-//! What has to hold in whatever order redb reads, writes and syncs: it syncs a file that has grown before it changes the
-//! header, and reads around a block before it writes it, but has never promised to.
+//! What has to hold in whatever order redb reads, writes and syncs: it syncs a file that has grown before it changes
+//! the header, and reads around a block before it writes it, but has never promised to.
 
 use std::sync::Mutex;
 
