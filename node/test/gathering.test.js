@@ -3,6 +3,7 @@
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
+const native = require('../lib/native.js')
 const { openStore, sessionOf } = require('./support/store.js')
 
 const WRITES = 60
@@ -44,5 +45,19 @@ describe('the writes of a turn of the event loop', () => {
     for (let number = 0; number < 5; number++) await store.set(`${number}`, sessionOf())
     const { syncs } = await store.stats()
     assert.ok(syncs >= 5, `${syncs} syncs`)
+  })
+
+  // Unsent, they would go to the disk by themselves, up to 10 ms later.
+  test('are sent once, when it ends', async (t) => {
+    const store = openStore(t, { durability: 'fsync' })
+    const sends = t.mock.method(native, 'portSend')
+    const warnings = t.mock.method(process, 'emitWarning')
+    for (const turns of [1, 2]) {
+      await Promise.all(['a', 'b', 'c'].map((id) => store.set(id, sessionOf())))
+      assert.equal(sends.mock.callCount(), turns)
+    }
+    await store.get('a')
+    assert.equal(sends.mock.callCount(), 2)
+    assert.equal(warnings.mock.callCount(), 0)
   })
 })
