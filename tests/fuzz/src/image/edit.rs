@@ -1,6 +1,5 @@
 //! Changes of the files on a disk: what failing disks and mistaken people do, and what neither does.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use arbitrary::Arbitrary;
@@ -96,7 +95,9 @@ pub enum Edit {
         /// Its length, in sectors.
         sectors: u8,
     },
-    /// These bytes stand there; in the base, the block's checksum holds.
+    /// These bytes stand there; in the base, in or next to a session's record, and the block's checksum holds. Not
+    /// elsewhere in it: over pages that were changed together with their checksums, which no disk does, redb can panic
+    /// a second time while it cleans up after the first, and that ends the process.
     Write {
         /// Which file.
         file: u8,
@@ -184,10 +185,16 @@ impl Edit {
                 target.put(other, &content);
             }
             Self::Add { name, sectors } => target.put(&log_path(*name), &vec![0; usize::from(*sectors) * 512]),
+            Self::Write { file, place, bytes } if target.path(*file) == Path::new(BASE) => {
+                target.rewrite(*file, |base| {
+                    let Some(at) = place_in_record(base, &image.ids, *place) else { return };
+                    let changed = at..base.len().min(at + bytes.len());
+                    base[changed.clone()].copy_from_slice(&bytes[..changed.len()]);
+                    blocks::seal(base, changed);
+                });
+            }
             Self::Write { file, place, bytes } => {
-                let at =
-                    target.change(*file, *place, bytes.len(), |there| there.copy_from_slice(&bytes[..there.len()]));
-                target.seal(*file, at);
+                target.change(*file, *place, bytes.len(), |there| there.copy_from_slice(&bytes[..there.len()]));
             }
             Self::Header { file, at, byte } => target.rewrite(*file, |bytes| {
                 for copy in [0, 2048] {
@@ -227,6 +234,21 @@ fn log_path(name: u8) -> PathBuf {
     })
 }
 
+/// A place in a record of the base, or as near as the numbers before its payload are long.
+fn place_in_record(base: &[u8], ids: &[String], place: u32) -> Option<usize> {
+    const BEFORE: usize = 24;
+    // See `payload`: the id comes first, and ends with a bar.
+    let bars = base.iter().enumerate().filter(|(_, byte)| **byte == b'|').map(|(at, _)| at);
+    let payloads = bars.filter_map(|bar| {
+        let id = ids.iter().find(|id| base[..bar].ends_with(id.as_bytes()))?;
+        Some(bar - id.len())
+    });
+    let payloads: Vec<usize> = payloads.collect();
+    let place = place as usize;
+    let payload = payloads.get(place / (2 * BEFORE) % payloads.len().max(1))?;
+    Some((payload + place % (2 * BEFORE)).saturating_sub(BEFORE))
+}
+
 struct Target<'a> {
     disk: &'a SimulatedDisk,
     image: &'a Image,
@@ -249,25 +271,17 @@ impl Target<'_> {
         bytes
     }
 
-    /// Changes up to `len` bytes of a file. Returns which.
-    fn change(&self, file: u8, place: u32, len: usize, change: impl FnOnce(&mut [u8])) -> Range<usize> {
+    /// Changes up to `len` bytes of a file.
+    fn change(&self, file: u8, place: u32, len: usize, change: impl FnOnce(&mut [u8])) {
         let mut bytes = self.read(file, place, len);
         if bytes.is_empty() {
-            return 0..0;
+            return;
         }
         change(&mut bytes);
         let path = self.path(file);
         let file = self.disk.open(path).expect("a file");
         let at = self.image.place(path, file.len().expect("a disk without faults"), place);
         file.write_at(at, &bytes).expect("a disk without faults");
-        at as usize..at as usize + bytes.len()
-    }
-
-    /// Makes the checksums of the base's blocks hold where it was changed.
-    fn seal(&self, file: u8, changed: Range<usize>) {
-        if self.path(file) == Path::new(BASE) && !changed.is_empty() {
-            self.rewrite(file, |bytes| blocks::seal(bytes, changed));
-        }
     }
 
     fn rewrite(&self, file: u8, change: impl FnOnce(&mut [u8])) {
