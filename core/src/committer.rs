@@ -5,7 +5,8 @@
 //! nothing is written any more: the store is poisoned. For lack of room nothing is written *now*: what is
 //! queued stays queued, in order, until there is room.
 //!
-//! [`Committer::step`] does one round and never blocks but for the disk; a thread, or a test, drives it.
+//! [`Committer::step`] does one round and never blocks but for the disk; a thread, or a test, drives it. Between rounds
+//! whoever waits for no more than that it is written may do that part itself: [`Committer::write_queued`].
 
 use std::io;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::stats::Counters;
 
 /// A batch larger than this is written in several frames.
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// The most that a caller writes itself.
+const WITHIN_CALL_BYTES_MAX: u64 = 64 * 1024;
 /// How long what is written may stay unsynced.
 const UNSYNCED_MILLIS: u64 = 1000;
 /// After this long without work the log says that its last frame was durable.
@@ -42,6 +45,17 @@ pub(crate) enum Next {
     WaitForRoom(Duration),
     /// Everything is written and the store closes.
     Finished,
+}
+
+/// What came of a caller's attempt to write what it queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// It is written, and the committer will come to sync it.
+    Done,
+    /// It is done with, and the committer has something to do for it that it does not know of.
+    DoneAndDue,
+    /// It is the committer's.
+    Left,
 }
 
 /// The committer's state between rounds.
@@ -101,8 +115,8 @@ impl Committer {
         let mut sync = false;
         if closing || overdue || self.sequencer.is_pressing(self.writer.durable()) {
             let drained = self.sequencer.drain(std::mem::take(&mut self.emptied));
-            if !drained.operations.is_empty() {
-                self.progress.took(drained.first + to_u64(drained.operations.len()) - 1);
+            if let Some(last) = drained.last() {
+                self.progress.took(last);
             }
             sync |= drained.urgency == Urgency::Durable || drained.sync_through > self.writer.durable();
             match self.write(drained, now_millis, closing) {
@@ -126,6 +140,35 @@ impl Committer {
             return self.fail(error);
         }
         if closing { Next::Finished } else { Next::Wait(self.wait(now_millis)) }
+    }
+
+    /// Writes what is queued on the thread of a caller, where that is one write to the segment in use.
+    pub(crate) fn write_queued(&mut self, now_millis: u64) -> Attempt {
+        let bytes_max = self.writer.room().min(WITHIN_CALL_BYTES_MAX);
+        if self.broken {
+            return Attempt::Left;
+        }
+        let Some(drained) = self.sequencer.drain_little(bytes_max, &mut self.emptied) else { return Attempt::Left };
+        let Some(last) = drained.last() else {
+            // Somebody else has written it meanwhile.
+            return Attempt::Done;
+        };
+        self.progress.took(last);
+        let is_first_unsynced = self.unsynced_since.is_none();
+        match self.write(drained, now_millis, false) {
+            Ok(has_room) => {
+                if has_room {
+                    self.health.room_again();
+                }
+                self.publish();
+                if is_first_unsynced { Attempt::DoneAndDue } else { Attempt::Done }
+            }
+            Err(AppendError::Broken(error)) => {
+                self.fail(error);
+                Attempt::DoneAndDue
+            }
+            Err(AppendError::Full | AppendError::NoSegment(_)) => Attempt::Left,
+        }
     }
 
     /// Writes what was drained, in frames. Returns whether that shows that there is room: what is written for a

@@ -14,7 +14,7 @@ use crate::sync::thread::{self, JoinHandle};
 
 use crate::base::Base;
 use crate::clock::TimeKeeper;
-use crate::committer::{self, Committer};
+use crate::committer::{self, Attempt, Committer};
 use crate::doorbell::Doorbell;
 use crate::error::{Error, Result};
 use crate::events::{Observers, Tasks};
@@ -26,7 +26,7 @@ use crate::numbers::to_u64;
 use crate::options::{Durability, Options};
 use crate::progress::{Need, Progress};
 use crate::reserve::Reserve;
-use crate::sequencer::{Haste, Sequencer, Urgency};
+use crate::sequencer::{Haste, Sequencer, Start, Urgency};
 use crate::shard::Job;
 use crate::stats::Counters;
 use crate::storage::{Storage, StorageLock};
@@ -61,6 +61,8 @@ pub(crate) struct Engine {
     pub(crate) base_gate: RwLock<()>,
     /// `None` once the store is closed.
     pub(crate) committer: Mutex<Option<Committer>>,
+    /// From when on callers write what they queue themselves, monotonic milliseconds: later where the disk is slow.
+    pub(crate) callers_write_from: AtomicU64,
     pub(crate) maintenance: Mutex<Maintenance>,
     pub(crate) lock: Mutex<Option<Box<dyn StorageLock>>>,
     pub(crate) process_id: u32,
@@ -101,9 +103,14 @@ impl Engine {
             Durability::Async if self.delay().is_some() => (Urgency::Lazy, Need::Written),
             Durability::Async => (Urgency::Lazy, Need::Nothing),
         };
+        let start = match urgency {
+            Urgency::Written => Start::ByCaller,
+            Urgency::Lazy | Urgency::Durable if gathers => Start::Together,
+            Urgency::Lazy | Urgency::Durable => Start::AtOnce,
+        };
         WriteContext {
             now: self.time.now(),
-            haste: Haste { urgency, gathers, now_millis: self.time.monotonic_millis() },
+            haste: Haste { urgency, start, now_millis: self.time.monotonic_millis() },
             need,
             unlogged_touches: self.overload().is_some() || self.health.check_write().is_err(),
             refusal: None,
@@ -169,6 +176,36 @@ impl Engine {
             self.doorbell.ring();
         }
         next
+    }
+
+    /// Has what this thread has queued written: by this thread where that takes one write to a file and nothing else,
+    /// since waking the committer and waiting for it takes ten times as long; else by the committer, where `gathers`
+    /// together with what else comes.
+    pub(crate) fn write_queued(&self, gathers: bool) {
+        match self.try_write_queued() {
+            Attempt::Done => {}
+            Attempt::DoneAndDue => self.sequencer.wake(),
+            Attempt::Left if gathers => self.sequencer.tell_of_queued(),
+            Attempt::Left => self.sequencer.send_gathered(),
+        }
+    }
+
+    fn try_write_queued(&self) -> Attempt {
+        let begun = self.time.monotonic_millis();
+        let may_write = begun >= self.callers_write_from.load(Ordering::Relaxed) && self.delay().is_none();
+        // What has to be looked up is not acknowledged by being written, and lookups are cheaper together.
+        if !may_write || self.table.has_write_lookups() {
+            return Attempt::Left;
+        }
+        let Some(mut committer) = self.committer.try_lock() else { return Attempt::Left };
+        let Some(committer) = &mut *committer else { return Attempt::Left };
+        let attempt = committer.write_queued(begun);
+        let took = self.time.monotonic_millis().saturating_sub(begun);
+        if took >= SLOW_WRITE_MILLIS {
+            self.callers_write_from.store(begun + took * SLOW_WRITE_REST, Ordering::Relaxed);
+        }
+        // Somebody else's write went along that has to be looked up, and nobody will come for it.
+        if attempt == Attempt::Done && self.table.has_write_lookups() { Attempt::DoneAndDue } else { attempt }
     }
 
     /// One step of maintenance.
@@ -322,6 +359,10 @@ impl Engine {
     }
 }
 
+/// A write within a call that takes this long is a slow one: then callers leave writing to the committer
+const SLOW_WRITE_MILLIS: u64 = 2;
+/// for so many times as long, and so are held up for no more than a hundredth of the time.
+const SLOW_WRITE_REST: u64 = 100;
 /// How many lookups share a snapshot, so that the first of them does not wait for long.
 const LOOKUPS_PER_SNAPSHOT: usize = 64;
 /// How long to wait after no segment could be made.

@@ -209,6 +209,7 @@ pub(crate) fn open(
         jobs,
         doorbell: Doorbell::default(),
         checkpoint_rung: AtomicBool::new(false),
+        callers_write_from: AtomicU64::new(0),
         preparing: AtomicBool::new(false),
         prepare_at_millis: AtomicU64::new(0),
         base_gate: RwLock::new(()),

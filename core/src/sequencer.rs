@@ -65,12 +65,22 @@ pub(crate) enum Urgency {
     Durable,
 }
 
+/// What sends a queued operation on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The committer is woken, as its urgency asks for.
+    AtOnce,
+    /// It waits for others, until they are sent on their way together.
+    Together,
+    /// Whoever queues it goes on to write it, or to tell the committer. Wakes nobody.
+    ByCaller,
+}
+
 /// When a queued operation has to be on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Haste {
     pub(crate) urgency: Urgency,
-    /// It waits for others, until they are sent on their way together.
-    pub(crate) gathers: bool,
+    pub(crate) start: Start,
     /// Now, in monotonic milliseconds.
     pub(crate) now_millis: u64,
 }
@@ -94,6 +104,13 @@ pub(crate) struct Drained {
     pub(crate) since_millis: Option<u64>,
 }
 
+impl Drained {
+    /// The number of the last operation.
+    pub(crate) fn last(&self) -> Option<u64> {
+        (!self.operations.is_empty()).then(|| self.first + to_u64(self.operations.len()) - 1)
+    }
+}
+
 #[derive(Debug)]
 struct Queue {
     next: u64,
@@ -109,6 +126,8 @@ struct Queue {
     closing: bool,
     /// Whether the committer has to be woken for: anything; or only for what is urgent.
     sleep: Sleep,
+    /// It is to look round once more before it sleeps.
+    is_called: bool,
 }
 
 impl Queue {
@@ -154,6 +173,7 @@ impl Sequencer {
             checkpoint_through: 0,
             closing: false,
             sleep: Sleep::Awake,
+            is_called: false,
         };
         Self { queue: Mutex::new(queue), work: Condvar::new(), queued_bytes: AtomicU64::new(0) }
     }
@@ -175,10 +195,12 @@ impl Sequencer {
         queue.gathered = queue.gathered.max(haste.urgency);
         if queue.operations.len() >= GATHERED_MAX || queue.bytes >= GATHERED_BYTES_MAX {
             queue.send();
-        } else if !haste.gathers {
+        } else if haste.start == Start::AtOnce {
             queue.urgency = queue.urgency.max(haste.urgency);
         }
-        self.wake_for_work(queue);
+        if haste.start != Start::ByCaller {
+            self.wake_for_work(queue);
+        }
         number
     }
 
@@ -187,6 +209,11 @@ impl Sequencer {
         let mut queue = self.queue.lock();
         queue.send();
         self.wake_for_work(queue);
+    }
+
+    /// Has the committer know of what is queued, of which [`Start::ByCaller`] has told it nothing.
+    pub(crate) fn tell_of_queued(&self) {
+        self.wake_for_work(self.queue.lock());
     }
 
     /// Wakes the committer if it sleeps, and what is queued is a reason for it not to.
@@ -227,9 +254,12 @@ impl Sequencer {
         self.work.notify_one();
     }
 
-    /// Wakes the committer, because there is room again or the store closes.
+    /// Has the committer do a round: there is room again, the store closes, or somebody has written for it.
     pub(crate) fn wake(&self) {
-        self.queue.lock().sleep = Sleep::Awake;
+        let mut queue = self.queue.lock();
+        queue.is_called = true;
+        queue.sleep = Sleep::Awake;
+        drop(queue);
         self.work.notify_one();
     }
 
@@ -245,7 +275,16 @@ impl Sequencer {
 
     /// Takes everything queued.
     pub(crate) fn drain(&self, operations: Vec<Queued>) -> Drained {
+        self.take(&mut self.queue.lock(), operations)
+    }
+
+    /// Takes everything queued, in exchange for `emptied`, where that is at most `bytes_max`.
+    pub(crate) fn drain_little(&self, bytes_max: u64, emptied: &mut Vec<Queued>) -> Option<Drained> {
         let mut queue = self.queue.lock();
+        (queue.bytes <= bytes_max).then(|| self.take(&mut queue, std::mem::take(emptied)))
+    }
+
+    fn take(&self, queue: &mut Queue, operations: Vec<Queued>) -> Drained {
         let operations = std::mem::replace(&mut queue.operations, operations);
         queue.bytes = 0;
         self.queued_bytes.store(0, Ordering::Relaxed);
@@ -275,7 +314,8 @@ impl Sequencer {
     /// queued ends the wait.
     pub(crate) fn wait(&self, timeout: Option<Duration>, durable: u64) {
         let mut queue = self.queue.lock();
-        let pressing = queue.urgency > Urgency::Lazy || queue.sync_through > durable || queue.closing;
+        let is_called = std::mem::take(&mut queue.is_called);
+        let pressing = is_called || queue.urgency > Urgency::Lazy || queue.sync_through > durable || queue.closing;
         match timeout {
             _ if pressing => {}
             Some(timeout) => {
@@ -293,6 +333,7 @@ impl Sequencer {
             None => {}
         }
         queue.sleep = Sleep::Awake;
+        queue.is_called = false;
     }
 
     /// Whether something waits in the queue that may not be kept waiting.
@@ -321,5 +362,33 @@ impl Created {
         match self {
             Self::At(at) | Self::Inherited(at) => Timestamp::from_millis(at),
         }
+    }
+}
+
+#[cfg(all(test, not(feature = "controlled")))]
+mod tests {
+    //! The committer sleeps only while nobody wants it. The failure guarded against: it is called while it decides to
+    //! sleep, and what was written for it is never synced.
+
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+
+    /// Whether a wait without a timeout ends.
+    fn wakes(sequencer: &Arc<Sequencer>) -> bool {
+        let (sender, receiver) = mpsc::channel();
+        let theirs = Arc::clone(sequencer);
+        std::thread::spawn(move || {
+            theirs.wait(None, 0);
+            let _gone = sender.send(());
+        });
+        receiver.recv_timeout(Duration::from_secs(20)).is_ok()
+    }
+
+    #[test]
+    fn a_call_before_the_sleep_is_not_lost() {
+        let sequencer = Arc::new(Sequencer::new(1));
+        sequencer.wake();
+        assert!(wakes(&sequencer));
     }
 }

@@ -17,6 +17,7 @@ use crate::maintenance;
 use crate::options::Options;
 use crate::recovery::{self, Surroundings, prepare_directory};
 use crate::store::Store;
+use crate::sync::atomic::Ordering;
 use crate::table::ShardHasher;
 
 pub use crate::base::Backend as BaseBackend;
@@ -80,6 +81,13 @@ impl Simulation {
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Under `write` callers write what they call themselves, or no longer, as on a disk that has been slow: then it is
+    /// left to the committer.
+    pub fn let_callers_write(&self, may: bool) {
+        let from = if may { 0 } else { u64::MAX };
+        self.engine.callers_write_from.store(from, Ordering::Relaxed);
     }
 
     /// One round of the committer. Returns whether it wants another one at once.

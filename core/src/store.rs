@@ -1,7 +1,7 @@
 //! The handle that applications hold.
 //!
 //! Every operation is submitted within the call and completed later; nothing here blocks on the disk but
-//! the calls that say so. A handle adds a `ttl` of its own and can be closed on its own.
+//! the calls that say so. Under `write` a call may write for itself, into the system's memory of the log. A handle adds a `ttl` of its own and can be closed on its own.
 
 mod handle;
 
@@ -18,16 +18,17 @@ use crate::events::{Event, Subscription};
 use crate::lookup::look_up;
 use crate::numbers::to_u64;
 use crate::options::{Options, check_expiry};
-use crate::progress::{Commit, Need};
+use crate::progress::Commit;
 #[cfg(feature = "simulation")]
 use crate::recovery::Surroundings;
 use crate::registry;
 use crate::scan::{self, Page};
+use crate::sequencer::Start;
 use crate::session::{Payload, Session, SessionId};
 use crate::shard::{LookupJob, Waiter};
 use crate::stats::Stats;
 use crate::sync::channel;
-use crate::table::Touched;
+use crate::table::{Touched, WriteContext};
 use crate::time::Timestamp;
 use handle::{Handle, Place};
 
@@ -178,7 +179,7 @@ impl Store {
         let number = engine.table.set(id, payload.into(), expires_at, &write)?;
         engine.counters.sets.one();
         engine.doorbell.expires(expires_at);
-        Ok(self.commit(engine, number, write.need))
+        Ok(self.commit(engine, number, &write))
     }
 
     /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
@@ -203,7 +204,7 @@ impl Store {
         engine.doorbell.expires(expires_at);
         Ok(match touched {
             Touched::Done => Commit::done(),
-            Touched::At(number) => self.commit(engine, number, write.need),
+            Touched::At(number) => self.commit(engine, number, &write),
             Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
         })
     }
@@ -221,7 +222,7 @@ impl Store {
         let write = self.0.write_context(engine);
         let number = engine.table.destroy(id, &write)?;
         engine.counters.destroys.one();
-        Ok(self.commit(engine, number, write.need))
+        Ok(self.commit(engine, number, &write))
     }
 
     /// Removes every session that there is at the moment of the call, as one operation.
@@ -235,7 +236,7 @@ impl Store {
         let engine = self.0.removing_engine()?;
         let write = self.0.write_context(engine);
         let number = engine.table.clear(&write)?;
-        Ok(self.commit(engine, number, write.need))
+        Ok(self.commit(engine, number, &write))
     }
 
     /// Has the writes of this handle and its clones wait for one another from now on, or no longer: they go to the disk
@@ -243,7 +244,8 @@ impl Store {
     ///
     /// For an event loop, which makes many calls in a turn and cannot be answered within it: one sync then does for all
     /// of them, where it would otherwise begin with the first, and the next one with the second. Reads see a write from
-    /// the moment it was called, and it is acknowledged as ever; whoever blocks in [`Commit::wait`] sends first.
+    /// the moment it was called, and it is acknowledged as ever; whoever blocks in [`Commit::wait`] sends first. Under
+    /// `write` a call that writes to the log itself waits for nothing; what it leaves to the committer does.
     pub fn gather_writes(&self, gathers: bool) {
         self.0.gather_writes(gathers);
         if !gathers {
@@ -260,8 +262,11 @@ impl Store {
         }
     }
 
-    fn commit(&self, engine: &Engine, number: u64, need: Need) -> Commit {
-        Commit::at(Arc::clone(&engine.progress), number, need)
+    fn commit(&self, engine: &Engine, number: u64, write: &WriteContext) -> Commit {
+        if write.haste.start == Start::ByCaller {
+            engine.write_queued(self.0.gathers());
+        }
+        Commit::at(Arc::clone(&engine.progress), number, write.need)
     }
 
     /// The exact number of living sessions. May block on reading the disk: after opening, while what was

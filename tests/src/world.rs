@@ -48,6 +48,8 @@ pub struct World {
     pub model: Model,
     /// What stands between the store and the disk from the next open on, if anything.
     pub faulty: Option<FaultyDisk>,
+    /// Whether under `write` callers write themselves, from the next open on.
+    pub callers_write: bool,
     options: Options,
     simulation: Option<Arc<Simulation>>,
     promises: Arc<Mutex<Promises>>,
@@ -88,7 +90,18 @@ impl World {
     fn on(disk: SimulatedDisk, options: Options, model: Model, wall_millis: u64) -> Self {
         let clock = Arc::new(HandClock::at(Timestamp::from_millis(wall_millis)));
         let times = vec![(0, clock.wall(), clock.monotonic_millis())];
-        Self { disk, clock, model, faulty: None, options, simulation: None, promises: Arc::default(), times, sets: 0 }
+        Self {
+            disk,
+            clock,
+            model,
+            faulty: None,
+            callers_write: true,
+            options,
+            simulation: None,
+            promises: Arc::default(),
+            times,
+            sets: 0,
+        }
     }
 
     /// The world of somebody who finds `disk` after a crash at `moment` of this one; the store is not open.
@@ -98,6 +111,7 @@ impl World {
         let mut world = Self::on(disk, self.options.clone(), self.model.at(moment.events), wall_millis);
         // Payloads stay unlike any before.
         world.sets = self.sets + 100_000;
+        world.callers_write = self.callers_write;
         world
     }
 

@@ -12,7 +12,7 @@ use sessile::{Commit, Durability, Error, Store, Timestamp};
 use sessile_tests::controlled::{Scene, config, explore, explore_stalls, random};
 use sessile_tests::worker::{FAR_MILLIS, id};
 use shuttle::sync::mpsc::channel;
-use shuttle::thread::spawn;
+use shuttle::thread::{Builder, spawn};
 
 fn far() -> Option<Timestamp> {
     Some(Timestamp::from_millis(FAR_MILLIS))
@@ -199,6 +199,31 @@ fn one_call_that_a_close_overtakes_is_answered_whoever_is_held_up() {
             caller.join().expect("a thread");
         },
     );
+}
+
+/// Under `write` callers write for one another. What needs a lookup besides is not done with that.
+#[test]
+fn a_write_that_another_caller_takes_along_is_answered_whoever_is_held_up() {
+    let claim = "a_write_that_another_caller_takes_along_is_answered_whoever_is_held_up";
+    let is_caller = |name: Option<&str>| name == Some("caller");
+    explore_stalls(claim, 4, is_caller, 250, || {
+        let scene = Scene::new(Durability::Write);
+        let set = |number| {
+            let store = scene.store.clone();
+            move || {
+                let commit = store.set(&id(number), vec![1; 8], far()).expect("a set");
+                store.send_gathered();
+                commit.wait().expect("a commit");
+            }
+        };
+        // From now on this one is in memory; the other has to be looked up.
+        set(1)();
+        let spawn = |number| Builder::new().name("caller".to_owned()).spawn(set(number)).expect("a thread");
+        for thread in [spawn(0), spawn(1)] {
+            thread.join().expect("a thread");
+        }
+        scene.store.close().expect("a close");
+    });
 }
 
 /// Writes and checkpoints, with the power lost in between.

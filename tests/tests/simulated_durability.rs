@@ -51,6 +51,7 @@ fn is_synced_within_a_second(world: &mut World) {
 #[test]
 fn write_acknowledges_once_written_and_syncs_within_a_second() {
     let mut world = world(Durability::Write);
+    world.simulation().let_callers_write(false);
     world.set("a", 50, HOUR);
     assert_eq!(world.waiting(), 1);
     assert_eq!(round(&mut world), (1, 0));
@@ -153,6 +154,7 @@ fn a_touch_to_the_expiry_that_another_extended_to_is_acknowledged_at_once() {
 fn an_acknowledged_destroy_stays() {
     for durability in [Durability::Fsync, Durability::Write] {
         let mut world = world(durability);
+        world.simulation().let_callers_write(false);
         world.destroy("a");
         assert_eq!(world.waiting(), 1);
         assert!(!world.has("a"), "reads see it at once");

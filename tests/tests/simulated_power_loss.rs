@@ -11,8 +11,10 @@ use sessile_tests::seed::{depth, seed};
 use sessile_tests::world::{World, small_options};
 
 /// Sets, touches, destroys, a clear, checkpoints, a reap, segment rolls, and a restart.
-fn history(durability: Durability) -> World {
+fn history(durability: Durability, callers_write: bool) -> World {
     let mut world = World::new(small_options(durability), durability);
+    world.callers_write = callers_write;
+    world.simulation().let_callers_write(callers_write);
     for name in ["a", "b", "c"] {
         world.set(name, 300, 3_600_000);
         world.commit();
@@ -52,9 +54,9 @@ fn history(durability: Durability) -> World {
     world
 }
 
-fn prove(name: &str, durability: Durability, rounds: u64) {
+fn prove(name: &str, durability: Durability, callers_write: bool, rounds: u64) {
     let seed = seed(name);
-    let world = history(durability);
+    let world = history(durability, callers_write);
     world.check();
     let effort = Effort { rounds: rounds * depth(), recoveries: 24_u64.div_ceil(depth()) };
     let crashes = crash_at_every_moment(&world, seed, effort);
@@ -63,15 +65,20 @@ fn prove(name: &str, durability: Durability, rounds: u64) {
 
 #[test]
 fn commit_survives_power_loss_at_every_sync() {
-    prove("commit_survives_power_loss_at_every_sync", Durability::Fsync, 4);
+    prove("commit_survives_power_loss_at_every_sync", Durability::Fsync, true, 4);
 }
 
 #[test]
 fn what_was_written_a_second_ago_survives_power_loss() {
-    prove("what_was_written_a_second_ago_survives_power_loss", Durability::Write, 3);
+    prove("what_was_written_a_second_ago_survives_power_loss", Durability::Write, true, 3);
+}
+
+#[test]
+fn what_the_committer_wrote_a_second_ago_survives_power_loss() {
+    prove("what_the_committer_wrote_a_second_ago_survives_power_loss", Durability::Write, false, 3);
 }
 
 #[test]
 fn what_was_called_a_second_ago_survives_power_loss() {
-    prove("what_was_called_a_second_ago_survives_power_loss", Durability::Async, 3);
+    prove("what_was_called_a_second_ago_survives_power_loss", Durability::Async, true, 3);
 }

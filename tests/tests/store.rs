@@ -4,7 +4,7 @@ mod real;
 
 use std::fs;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use real::{Place, destroy, far, id, open, options, payload, scan, set};
 use sessile::{Durability, Session, Store, Timestamp};
@@ -312,6 +312,31 @@ fn the_log_stays_within_its_bound() {
     }
     let stats = store.stats();
     assert!(stats.checkpoints > 0 && stats.log_bytes_written > 3 * bound, "the test missed its point: {stats:?}");
+}
+
+#[test]
+fn what_a_call_wrote_for_itself_is_synced_although_nothing_else_is_called() {
+    let place = Place::new();
+    let store = Store::open(options(&place.store()).durability(Durability::Write)).unwrap();
+    // The second time the committer had nothing left to do, and sleeps until it is called.
+    for _ in 0..2 {
+        let before = store.stats().syncs;
+        set(&store, "a", "1");
+        // One for the session, one for the mark behind it.
+        let patience = Instant::now() + Duration::from_secs(20);
+        while store.stats().syncs < before + 2 {
+            assert!(Instant::now() < patience, "nobody syncs it");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    // Nobody waits for this one, and the committer sleeps again.
+    let before = store.stats().syncs;
+    store.touch(&id("a"), far().saturating_add(Duration::from_secs(1))).unwrap().wait().unwrap();
+    let patience = Instant::now() + Duration::from_secs(20);
+    while store.stats().syncs == before {
+        assert!(Instant::now() < patience, "nobody writes the touch");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

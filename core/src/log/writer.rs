@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use super::{AppendError, CONTINUED_BYTES, Log, SpaceFor, WrittenSegment};
 use crate::error::{Error, Result, is_no_room};
-use crate::frame::{FRAME_ALIGNMENT, FrameHeader, FrameKind, MARK_ALIGNMENT, begin_frame, seal_frame};
+use crate::frame::{
+    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameKind, MARK_ALIGNMENT, begin_frame, seal_frame,
+};
 use crate::numbers::to_u64;
 use crate::segment::{SEGMENT_HEADER_BYTES, Segment};
 
@@ -67,6 +69,12 @@ impl LogWriter {
     /// As [`Log::has_reserve`].
     pub(crate) fn has_reserve(&self) -> bool {
         self.log.has_reserve()
+    }
+
+    /// How many bytes of operations fit into the segment in use, in one frame.
+    pub(crate) fn room(&self) -> u64 {
+        let at = self.at.next_multiple_of(FRAME_ALIGNMENT) + to_u64(FRAME_HEADER_BYTES) + FRAME_ALIGNMENT;
+        self.active.bytes.saturating_sub(at + CONTINUED_BYTES)
     }
 
     /// The file in use, or that could not be closed, for an error to name.

@@ -119,9 +119,13 @@ impl Handle {
         self.gathers.store(gathers, Ordering::Relaxed);
     }
 
+    pub(super) fn gathers(&self) -> bool {
+        self.gathers.load(Ordering::Relaxed)
+    }
+
     /// For a write that is called now.
     pub(super) fn write_context(&self, engine: &Engine) -> WriteContext {
-        engine.write_context(self.gathers.load(Ordering::Relaxed))
+        engine.write_context(self.gathers())
     }
 
     /// Closes the handle; again does nothing.

@@ -80,6 +80,11 @@ impl Table {
         drop(self.jobs.send(Job::LookUp(lookups)));
     }
 
+    /// Whether writes wait for lookups that were not sent to the readers yet.
+    pub(crate) fn has_write_lookups(&self) -> bool {
+        !self.write_lookups.lock().is_empty()
+    }
+
     /// Sends the readers what the writes in the committer's queue wait for.
     pub(crate) fn send_write_lookups(&self) {
         let lookups = std::mem::take(&mut *self.write_lookups.lock());

@@ -9,7 +9,7 @@ use super::{Table, WriteContext};
 use crate::entry::{Content, Dirty, Entry};
 use crate::error::Result;
 use crate::progress::Deferred;
-use crate::sequencer::{Haste, Queued, Urgency};
+use crate::sequencer::{Haste, Queued, Start, Urgency};
 use crate::session::SessionId;
 use crate::shard::{Shard, Waiter};
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ impl Table {
             Some(Entry { content: Content::Touched { .. }, .. }) | None => {
                 let deferred = Arc::new(Deferred::default());
                 // When its session is found, those that it was called with have long been sent.
-                let haste = Haste { gathers: false, ..write.haste };
+                let haste = Haste { start: Start::AtOnce, ..write.haste };
                 let write = WriteContext { haste, ..write.clone() };
                 let waiter = Waiter::Touch { expires_at, write, deferred: Arc::clone(&deferred) };
                 self.mark(&mut shard, id).waiters.push(waiter);
@@ -89,9 +89,10 @@ impl Table {
         if !extends && let Some(error) = &write.refusal {
             return Err(error.clone());
         }
-        let urgency = if extends { Urgency::Lazy } else { write.haste.urgency };
+        // Nobody waits for one that extends, and so nobody goes on to write it.
+        let in_passing = Haste { urgency: Urgency::Lazy, start: Start::AtOnce, ..write.haste };
         let queued = Queued::Touch { id: id.clone(), expires_at };
-        let number = self.sequencer.submit(queued, Haste { urgency, ..write.haste });
+        let number = self.sequencer.submit(queued, if extends { in_passing } else { write.haste });
         shard.change(id, &self.budget, |entry| {
             if let Content::Live(live) = &mut entry.content {
                 live.expires_at = expires_at;

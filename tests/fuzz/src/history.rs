@@ -114,7 +114,7 @@ struct History {
 fn live(input: &mut Unstructured<'_>) {
     let Ok(kind) = u8::arbitrary(input) else { return };
     let durability = [Durability::Fsync, Durability::Write, Durability::Async][usize::from(kind) % 3];
-    let mut history = History::new(durability, kind >= 128);
+    let mut history = History::new(durability, kind >= 128, kind & 64 == 0);
     for _ in 0..STEPS_MAX {
         if input.is_empty() {
             break;
@@ -129,8 +129,9 @@ fn live(input: &mut Unstructured<'_>) {
 }
 
 impl History {
-    fn new(durability: Durability, faults: bool) -> Self {
-        let world = World::new(options(durability), durability);
+    fn new(durability: Durability, faults: bool, callers_write: bool) -> Self {
+        let mut world = World::new(options(durability), durability);
+        world.callers_write = callers_write;
         let expires_at = world.in_millis(DAY);
         let mut history = Self { world, durability, faults, expires_at, unsettled: 0, failing: false };
         // On a disk that does not keep its moments.

@@ -76,6 +76,7 @@ impl History {
             .log_bytes_max(log_bytes_max)
             .ttl(Duration::from_millis(self.ttl_millis));
         self.world.reopen_with(options);
+        self.world.callers_write = self.random.bool();
         self.tally.other_options += 1;
     }
 

@@ -57,6 +57,7 @@ impl World {
         self.disk.watch(move |events| promises.lock().look(events));
         let clock = Arc::clone(&self.clock) as _;
         let (simulation, dropped) = Simulation::open_with(self.options.clone(), storage, clock, salvage)?;
+        simulation.let_callers_write(self.callers_write);
         self.simulation = Some(Arc::new(simulation));
         Ok(dropped)
     }
