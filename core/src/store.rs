@@ -1,7 +1,8 @@
 //! The handle that applications hold.
 //!
 //! Every operation is submitted within the call and completed later; nothing here blocks on the disk but
-//! the calls that say so. Under `write` a call may write for itself, into the system's memory of the log. A handle adds a `ttl` of its own and can be closed on its own.
+//! the calls that say so. Under `write` a call may write for itself, into the system's memory of the log. A
+//! handle adds a `ttl` of its own and can be closed on its own.
 
 mod handle;
 
