@@ -162,6 +162,7 @@ fn while_acknowledgements_are_held_back_calls_do_not_go_past_that() {
     let held_back = (0..120).any(|number| {
         let name = format!("{number}");
         drop(set(&world, &name, 9000));
+        world.simulation().step_committer();
         while world.simulation().step_reader() {}
         let again = set(&world, &name, 9000).is_complete();
         world.simulation().step_committer();
