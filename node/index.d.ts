@@ -232,8 +232,9 @@ export type ResultCallback<Result> = (error: any, result?: Result) => void
  * A session store for express-session that keeps sessions in a directory of this machine.
  *
  * Each method takes a callback, or returns a promise where there is none. Reads see a write from the moment
- * it was called, whatever the durability. An open store does not keep the process alive; operations that are
- * not finished do. Worker threads that open the same path share one store.
+ * it was called, whatever the durability. A callback whose answer is at hand is called before the method
+ * returns. An open store does not keep the process alive; operations that are not finished do. Worker threads
+ * that open the same path share one store.
  *
  * Events: `error` tells of a failure that no callback and no promise could report, such as one in the
  * background. Where nobody listens it is a process warning, once for each code. A save that fails at the end

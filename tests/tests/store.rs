@@ -4,9 +4,9 @@ mod real;
 
 use std::fs;
 use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use real::{Place, destroy, far, id, open, options, payload, scan, set};
+use real::{Place, destroy, far, id, open, options, payload, scan, set, until};
 use sessile::{Durability, Session, Store, Timestamp};
 
 /// The same claim for a store that is open, that was reopened from its log, and that was reopened from its
@@ -323,20 +323,25 @@ fn what_a_call_wrote_for_itself_is_synced_although_nothing_else_is_called() {
         let before = store.stats().syncs;
         set(&store, "a", "1");
         // One for the session, one for the mark behind it.
-        let patience = Instant::now() + Duration::from_secs(20);
-        while store.stats().syncs < before + 2 {
-            assert!(Instant::now() < patience, "nobody syncs it");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("it is synced, and marked", || store.stats().syncs >= before + 2);
     }
     // Nobody waits for this one, and the committer sleeps again.
     let before = store.stats().syncs;
     store.touch(&id("a"), far().saturating_add(Duration::from_secs(1))).unwrap().wait().unwrap();
-    let patience = Instant::now() + Duration::from_secs(20);
-    while store.stats().syncs == before {
-        assert!(Instant::now() < patience, "nobody writes the touch");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the touch is synced", || store.stats().syncs > before);
+}
+
+#[test]
+fn what_a_call_leaves_to_the_committer_and_nobody_sends_is_acknowledged() {
+    let place = Place::new();
+    let store = Store::open(options(&place.store()).durability(Durability::Write)).unwrap();
+    let before = store.stats().syncs;
+    set(&store, "a", "1");
+    // Behind the mark the committer has nothing left to do, and sleeps until it is told of something.
+    until("it is synced, and marked", || store.stats().syncs >= before + 2);
+    store.gather_writes(true);
+    let large = store.set(&id("a"), vec![1; 70_000], Some(far())).unwrap();
+    until("it is acknowledged", || large.is_complete());
 }
 
 #[test]
