@@ -100,6 +100,14 @@ impl SimulatedDisk {
         self.0.lock().trace.iter().filter(|event| event.number > after).cloned().collect()
     }
 
+    /// How often the log was written, and how often synced, since there had been so many events.
+    #[must_use]
+    pub fn log_writes_and_syncs_after(&self, after: u64) -> (usize, usize) {
+        let trace = self.trace_after(after);
+        let count = |action| trace.iter().filter(|event| event.is_on_log(action)).count();
+        (count(Action::Write), count(Action::Sync))
+    }
+
     /// This moment.
     #[must_use]
     pub fn moment(&self) -> Moment {

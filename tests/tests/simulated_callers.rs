@@ -22,9 +22,7 @@ fn world(durability: Durability) -> World {
 fn log_events<T>(world: &mut World, act: impl FnOnce(&mut World) -> T) -> ((usize, usize), T) {
     let before = world.disk.events();
     let result = act(world);
-    let trace = world.disk.trace_after(before);
-    let count = |action| trace.iter().filter(|event| event.is_on_log(action)).count();
-    ((count(Action::Write), count(Action::Sync)), result)
+    (world.disk.log_writes_and_syncs_after(before), result)
 }
 
 fn set(world: &World, name: &str, len: usize) -> Commit {
@@ -48,8 +46,7 @@ fn a_call_writes_for_itself_and_the_committer_syncs_within_a_second() {
     world.set("a", 10, HOUR);
     world.simulation().step_reader();
     assert_eq!(world.waiting(), 0);
-    world.kill();
-    world.open(sessile_tests::model::Crash::Kill);
+    world.restart();
     assert!(world.has("a") && !world.has("before"));
 
     world.advance(2000);

@@ -4,7 +4,7 @@
 //! which every request makes, that forces a sync of its own.
 
 use sessile::Durability;
-use sessile_tests::disk::{Action, Loss};
+use sessile_tests::disk::Loss;
 use sessile_tests::world::{World, small_options};
 
 const HOUR: u64 = 3_600_000;
@@ -20,9 +20,7 @@ fn world(durability: Durability) -> World {
 fn round(world: &mut World) -> (usize, usize) {
     let before = world.disk.events();
     world.commit();
-    let trace = world.disk.trace_after(before);
-    let count = |action| trace.iter().filter(|event| event.is_on_log(action)).count();
-    (count(Action::Write), count(Action::Sync))
+    world.disk.log_writes_and_syncs_after(before)
 }
 
 #[test]

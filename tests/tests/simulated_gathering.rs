@@ -4,7 +4,7 @@
 //! only because somebody else's came.
 
 use sessile::{Commit, Durability};
-use sessile_tests::disk::{Action, Loss};
+use sessile_tests::disk::Loss;
 use sessile_tests::world::{World, id, small_options};
 
 const HOUR: u64 = 3_600_000;
@@ -26,9 +26,7 @@ fn set(world: &World, number: usize) -> Commit {
 fn round(world: &World) -> (usize, usize) {
     let before = world.disk.events();
     world.simulation().step_committer();
-    let events = world.disk.trace_after(before);
-    let count = |action| events.iter().filter(|event| event.is_on_log(action)).count();
-    (count(Action::Write), count(Action::Sync))
+    world.disk.log_writes_and_syncs_after(before)
 }
 
 #[test]
