@@ -91,6 +91,11 @@
 #define SESSILE_ID_LEN_MAX 256
 
 /**
+ * The longest owner, in bytes.
+ */
+#define SESSILE_OWNER_LEN_MAX 256
+
+/**
  * What became of a call.
  *
  * Zero is success. The others are the same table as in Rust (`ErrorCode`) and Node (`ERR_SESSILE_*`), and
@@ -178,6 +183,16 @@ enum sessile_status
    */
   SESSILE_STATUS_INTERNAL = 16,
   /**
+   * The session was set since the version that a conditional write named. Nothing was done: read it again, and write
+   * what becomes of both.
+   */
+  SESSILE_STATUS_CONFLICT = 17,
+  /**
+   * The session of the version that a conditional write named was destroyed, has expired or was cleared. Nothing was
+   * done, and there is nothing to write to.
+   */
+  SESSILE_STATUS_GONE = 18,
+  /**
    * A defect in sessile that was caught at this boundary. The store goes on; the outcome of the call is unknown.
    * Please report it with the error's message.
    */
@@ -229,7 +244,7 @@ typedef uint32_t sessile_durability;
 typedef struct sessile_check_report sessile_check_report;
 
 /**
- * A walk over all sessions of a store, in order of their ids' bytes.
+ * A walk over all sessions of a store, in order of their ids' bytes, or over those of an owner.
  *
  * Several threads may share one; each session then goes to one of them.
  */
@@ -272,7 +287,7 @@ typedef struct sessile_session sessile_session;
 typedef struct sessile_store sessile_store;
 
 /**
- * Some bytes: a session's id, or its payload. Not text: any value may occur, and no zero ends them.
+ * Some bytes: a session's id, its owner, or its payload. Not text: any value may occur, and no zero ends them.
  *
  * As an argument they are only read during the call. `len` 0 is no bytes, whatever `data` is; NULL with another
  * `len` is refused.
@@ -287,6 +302,34 @@ typedef struct sessile_bytes {
    */
   size_t len;
 } sessile_bytes;
+
+/**
+ * What `sessile_store_set_with` is to know besides the payload. Zero is the default of every field: begin with
+ * `sessile_set_options set_options = {0};`.
+ *
+ * Later versions may add fields at the end.
+ */
+typedef struct sessile_set_options {
+  /**
+   * When the session expires, in milliseconds since 1970; 0 is the handle's `ttl_ms` from now.
+   */
+  uint64_t expires_at_ms;
+  /**
+   * The time that no expiry of the session passes, neither this one nor that of a later set or touch, in milliseconds
+   * since 1970; 0 is none. It is taken from the set that creates the session, or the first that names one, and stays
+   * as long as the session lives.
+   */
+  uint64_t deadline_ms;
+  /**
+   * Only where the session has this version, as `sessile_store_set_if`; 0 is in any case.
+   */
+  uint64_t version;
+  /**
+   * Whose session it is: up to `SESSILE_OWNER_LEN_MAX` bytes of any value. None: nobody's, also where it was
+   * somebody's before.
+   */
+  struct sessile_bytes owner;
+} sessile_set_options;
 
 /**
  * What is called when an asynchronous write is acknowledged, or has failed.
@@ -611,6 +654,17 @@ uint64_t sessile_session_created_at_ms(const struct sessile_session *session);
 uint64_t sessile_session_version(const struct sessile_session *session);
 
 /**
+ * Whose session it is, as its last set has said. The bytes are valid until the session is freed. Of NULL, and of
+ * nobody's: no bytes.
+ */
+struct sessile_bytes sessile_session_owner(const struct sessile_session *session);
+
+/**
+ * The time that no expiry of the session passes, in milliseconds since 1970. Of NULL, and where there is none: 0.
+ */
+uint64_t sessile_session_deadline_ms(const struct sessile_session *session);
+
+/**
  * Ends a session's copy; the session in the store is not affected. NULL is nothing to end.
  */
 void sessile_session_free(struct sessile_session *session);
@@ -736,6 +790,34 @@ sessile_status sessile_store_set(const struct sessile_store *store,
                                  uint64_t expires_at_ms);
 
 /**
+ * `sessile_store_set`, if the session is still the one of `version`: nobody has set it since, it was not destroyed or
+ * cleared, and it has not expired. Compared and written in one step. Blocks as `sessile_store_set` does, and to look
+ * for a session that is not in memory.
+ *
+ * For a program that reads a session, works on it and writes it back, while others may do the same: nothing that
+ * another has written is lost, and a session that is gone does not come back. `version` is what
+ * `sessile_session_version` says of the session as it was read, or what the last `sessile_store_set_if` gave. Versions
+ * are never given twice, and hold across closing and opening; a touch changes none.
+ *
+ * On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL. With
+ * these nothing was done:
+ *
+ * - `SESSILE_STATUS_CONFLICT`: the session was set since. Read it again, and write what becomes of both.
+ * - `SESSILE_STATUS_GONE`: that session is gone, and what may be under its id is another one. Of a
+ *   session that stood in the log when the store was opened, a version from before the first of its sets there may
+ *   count as that, too.
+ *
+ * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read; nothing was done.
+ * - The others are those of `sessile_store_set`.
+ */
+sessile_status sessile_store_set_if(const struct sessile_store *store,
+                                    struct sessile_bytes id,
+                                    struct sessile_bytes payload,
+                                    uint64_t expires_at_ms,
+                                    uint64_t version,
+                                    uint64_t *version_out);
+
+/**
  * Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no living
  * session nothing happens, and that is a success.
  *
@@ -802,6 +884,22 @@ sessile_status sessile_cursor_open(const struct sessile_store *store,
                                    struct sessile_cursor **cursor_out);
 
 /**
+ * Begins a walk over the living sessions of `owner`, the oldest first.
+ *
+ * All of them are read by the first `sessile_cursor_next`, and given as they were then: every `set` and `destroy` that
+ * was called before counts, whatever the durability. That takes as long as reading that owner's sessions does, however
+ * many there are of others.
+ *
+ * `*cursor_out` is a cursor that the caller owns and ends with `sessile_cursor_close`; NULL on failure.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, or the owner is empty or too long.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ */
+sessile_status sessile_cursor_open_of(const struct sessile_store *store,
+                                      struct sessile_bytes owner,
+                                      struct sessile_cursor **cursor_out);
+
+/**
  * Reads the next session. Blocks on reading the disk, once in 64 sessions or so.
  *
  * `*session_out` is a copy that the caller owns and ends with `sessile_session_free`; `sessile_session_id` says which
@@ -821,6 +919,70 @@ sessile_status sessile_cursor_next(const struct sessile_cursor *cursor,
  * Ends a walk, at its end or before. Sessions that it gave stay valid. NULL is nothing to end.
  */
 void sessile_cursor_close(struct sessile_cursor *cursor);
+
+/**
+ * `sessile_store_set` with all that can be said of a session.
+ *
+ * `set_options_size` is `sizeof *set_options`: a program that was compiled with an earlier version of this header knows
+ * fewer fields. On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure; `version_out` may
+ * be NULL.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: also if `set_options` is NULL, its size is none that it ever has, a field that
+ *   this version does not know is not zero, or the owner is too long.
+ * - `SESSILE_STATUS_CONFLICT`, `SESSILE_STATUS_GONE`, `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: with a version,
+ *   as `sessile_store_set_if`.
+ * - The others are those of `sessile_store_set`.
+ */
+sessile_status sessile_store_set_with(const struct sessile_store *store,
+                                      struct sessile_bytes id,
+                                      struct sessile_bytes payload,
+                                      const struct sessile_set_options *set_options,
+                                      size_t set_options_size,
+                                      uint64_t *version_out);
+
+/**
+ * Counts the living sessions of `owner`. Blocks on reading from disk what is not in memory.
+ *
+ * As of the call, as the walk that `sessile_cursor_open_of` begins. `*count_out` is 0 on failure.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, or the owner is empty or too long.
+ * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: a session could not be read.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ */
+sessile_status sessile_store_count_of(const struct sessile_store *store,
+                                      struct sessile_bytes owner,
+                                      uint64_t *count_out);
+
+/**
+ * Removes the sessions of `owner` but for `except`, and blocks until that is acknowledged as the store's durability
+ * says: "log out everywhere", or everywhere else. An `except` of no bytes is none.
+ *
+ * Removed are those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
+ * meanwhile may go as well. One whose record is damaged goes, too. `*destroyed_out` is how
+ * many they were, 0 on failure; `destroyed_out` may be NULL. After a failure some may be gone.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the owner is empty or too long.
+ * - `SESSILE_STATUS_INVALID_ID`: `except` is too long.
+ * - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the owner's list, or a session, could not be read.
+ * - The others are those of `sessile_store_destroy`.
+ */
+sessile_status sessile_store_destroy_all_of(const struct sessile_store *store,
+                                            struct sessile_bytes owner,
+                                            struct sessile_bytes except,
+                                            uint64_t *destroyed_out);
+
+/**
+ * Removes the sessions of `owner` that came into being first until `count_max` are left, `keep` among them, and blocks
+ * as `sessile_store_destroy_all_of` does. A `keep` of no bytes is none. A session that cannot be read is left out of
+ * account.
+ *
+ * `*destroyed_out` and the statuses are as there.
+ */
+sessile_status sessile_store_keep_newest_of(const struct sessile_store *store,
+                                            struct sessile_bytes owner,
+                                            size_t count_max,
+                                            struct sessile_bytes keep,
+                                            uint64_t *destroyed_out);
 
 /**
  * `sessile_store_set` that does not wait: it returns when the write is submitted and calls back when it is

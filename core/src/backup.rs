@@ -85,13 +85,7 @@ fn copy(engine: &Engine, partial: &Path) -> Result<()> {
 
 /// A session as the base has it, as what another base is to have.
 pub(crate) fn whole(id: SessionId, stored: crate::base::StoredSession) -> Change {
-    let kind = ChangeKind::Whole {
-        payload: stored.payload,
-        created_at: stored.created_at,
-        expires_at: stored.expires_at,
-        version: stored.version,
-    };
-    Change { id, changed: stored.version, index_at: None, kind }
+    Change { id, changed: stored.version, index_at: None, kind: ChangeKind::Whole(stored.into()) }
 }
 
 /// Makes a directory for this copy alone: several may be under way to one place, and one that was killed is left.

@@ -45,12 +45,14 @@ use refusal::{Damage, Grown};
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
 use crate::error::{Error, Result};
 use crate::reserve::Reserve;
-use crate::session::{Payload, SessionId};
+use crate::session::{Owner, Payload, SessionId};
 use crate::storage::Storage;
 use crate::time::Timestamp;
 
 const SESSIONS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sessions");
 const EXPIRY: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("expiry");
+/// Whose each session is, by owner and then id.
+const OWNERS: TableDefinition<'_, (&[u8], &[u8]), ()> = TableDefinition::new("owners");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const META_KEY: &str = "store";
 
@@ -65,7 +67,12 @@ pub(crate) struct StoredSession {
     pub(crate) payload: Payload,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// [`Timestamp::MIN`]: none.
+    pub(crate) deadline: Timestamp,
+    pub(crate) owner: Option<Owner>,
     pub(crate) version: u64,
+    /// The first version of this session that was known when it was committed.
+    pub(crate) first_version: u64,
     /// Under which time the expiry index has it.
     pub(crate) index_at: Timestamp,
 }
@@ -184,7 +191,10 @@ impl Base {
             payload: Payload::from(record.payload),
             created_at: record.created_at,
             expires_at: record.expires_at,
+            deadline: record.deadline,
+            owner: Owner::new(record.owner).ok(),
             version: record.version,
+            first_version: record.first_version,
             index_at: record.index_at,
         })
     }

@@ -35,7 +35,8 @@ pub(crate) struct Checkpoint {
 /// How large a checkpoint's transactions are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// As large as can be.
+    /// So large that a transaction's own pages are few beside those of its changes, and so small that its sync, or what
+    /// is written in vain where the base has to grow, holds up neither the log nor lookups for long.
     Large,
     /// For a full disk: small ones, removals first, so that each makes use of what those before it have freed. What
     /// finds no room is tried again with less at once.
@@ -46,7 +47,7 @@ impl Pace {
     /// About how many bytes of changes a transaction holds at most.
     const fn chunk_bytes_max(self) -> u64 {
         match self {
-            Self::Large => 32 * 1024 * 1024,
+            Self::Large => 2 * 1024 * 1024,
             Self::Small => 256 * 1024,
         }
     }

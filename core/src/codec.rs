@@ -9,7 +9,7 @@ use bincode::{BorrowDecode, Decode, Encode};
 
 use crate::numbers::{NUMBER_MAX, u32_at};
 use crate::options::Options;
-use crate::session::SessionId;
+use crate::session::{Owner, SessionId};
 use crate::time::Timestamp;
 
 /// The largest thing decoded: the largest payload, its id and its header.
@@ -35,10 +35,29 @@ pub(crate) enum Created {
 /// One operation as the log keeps it. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
 pub(crate) enum Operation<'a> {
-    Set { id: &'a [u8], created: Created, expires_at: u64, payload: &'a [u8] },
-    Touch { id: &'a [u8], expires_at: u64 },
-    Destroy { id: &'a [u8] },
+    Set {
+        id: &'a [u8],
+        created: Created,
+        expires_at: u64,
+        payload: &'a [u8],
+    },
+    Touch {
+        id: &'a [u8],
+        expires_at: u64,
+    },
+    Destroy {
+        id: &'a [u8],
+    },
     Clear,
+    /// A set of a session that has an owner or a deadline; what it has none of is empty or 0.
+    SetWith {
+        id: &'a [u8],
+        created: Created,
+        expires_at: u64,
+        deadline: u64,
+        owner: &'a [u8],
+        payload: &'a [u8],
+    },
 }
 
 /// Appends an operation with its distance from the frame's first number.
@@ -53,31 +72,57 @@ pub(crate) fn encode_operation(
 /// Reads one operation and its distance from the frame's first number, and how many bytes they took.
 pub(crate) fn decode_operation(bytes: &[u8]) -> Result<(u64, Operation<'_>, usize), Malformed> {
     let ((number_offset, operation), len) = bincode::borrow_decode_from_slice(bytes, CONFIG).map_err(malformed)?;
-    if let Operation::Set { id, .. } | Operation::Touch { id, .. } | Operation::Destroy { id } = operation
+    if let Operation::Set { id, .. }
+    | Operation::Touch { id, .. }
+    | Operation::Destroy { id }
+    | Operation::SetWith { id, .. } = operation
         && (id.is_empty() || id.len() > SessionId::LEN_MAX)
     {
         return Err(Malformed(format!("an id has {} bytes", id.len())));
+    }
+    if let Operation::SetWith { owner, .. } = operation
+        && owner.len() > Owner::LEN_MAX
+    {
+        return Err(Malformed(format!("an owner has {} bytes", owner.len())));
     }
     Ok((number_offset, operation, len))
 }
 
 /// The head of a session's record in the base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct RecordHeader {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, BorrowDecode)]
+struct RecordHeader<'a> {
     /// [`RECORD_FORMAT`].
     format: u8,
-    pub(crate) created_at: u64,
-    pub(crate) expires_at: u64,
-    /// The latest expiry any touch may set; 0: none. Reserved: always 0 in this format.
+    created_at: u64,
+    expires_at: u64,
+    /// The latest expiry that any touch or set may give; 0: none.
     deadline: u64,
-    pub(crate) version: u64,
+    version: u64,
+    /// How much less the first version of this session was.
+    versions_before: u64,
     /// The time under which the expiry index has this session.
-    pub(crate) index_at: u64,
-    /// Reserved: always 0 in this format.
+    index_at: u64,
+    /// Empty: nobody's.
+    owner: &'a [u8],
+}
+
+/// The head of a record in the format before, which had neither owner nor deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+struct RecordHeaderBefore {
+    /// [`RECORD_FORMAT_BEFORE`].
+    format: u8,
+    created_at: u64,
+    expires_at: u64,
+    /// Always 0.
+    deadline: u64,
+    version: u64,
+    index_at: u64,
+    /// Always 0.
     flags: u8,
 }
 
-const RECORD_FORMAT: u8 = 1;
+const RECORD_FORMAT: u8 = 2;
+const RECORD_FORMAT_BEFORE: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
 
 /// A record taken apart.
@@ -85,8 +130,14 @@ const CHECKSUM_BYTES: usize = 4;
 pub(crate) struct Record<'a> {
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// [`Timestamp::MIN`]: none.
+    pub(crate) deadline: Timestamp,
     pub(crate) version: u64,
+    /// At most `version`.
+    pub(crate) first_version: u64,
     pub(crate) index_at: Timestamp,
+    /// Empty: nobody's.
+    pub(crate) owner: &'a [u8],
     pub(crate) payload: &'a [u8],
 }
 
@@ -98,10 +149,11 @@ pub(crate) fn encode_record(id: &SessionId, record: &Record<'_>, bytes: &mut Vec
         format: RECORD_FORMAT,
         created_at: record.created_at.as_millis(),
         expires_at: record.expires_at.as_millis(),
-        deadline: 0,
+        deadline: record.deadline.as_millis(),
         version: record.version,
+        versions_before: record.version.saturating_sub(record.first_version),
         index_at: record.index_at.as_millis(),
-        flags: 0,
+        owner: record.owner,
     };
     encode(&header, bytes)?;
     bytes.extend_from_slice(record.payload);
@@ -118,17 +170,58 @@ pub(crate) fn decode_record<'a>(id: &SessionId, bytes: &'a [u8]) -> Result<Recor
         return Err(Malformed("its checksum does not match".to_owned()));
     }
     let body = bytes.get(CHECKSUM_BYTES..).unwrap_or_default();
-    let (header, len): (RecordHeader, usize) = bincode::decode_from_slice(body, CONFIG).map_err(malformed)?;
-    if header.format != RECORD_FORMAT || header.flags != 0 || header.deadline != 0 {
-        return Err(Malformed(format!("its format {} is not known", header.format)));
+    let (header, len) = match body.first() {
+        Some(&RECORD_FORMAT) => bincode::borrow_decode_from_slice(body, CONFIG).map_err(malformed)?,
+        Some(&RECORD_FORMAT_BEFORE) => decode_header_before(body)?,
+        format => return Err(Malformed(format!("its format {format:?} is not known"))),
+    };
+    let RecordHeader { created_at, expires_at, deadline, version, versions_before, index_at, owner, .. } = header;
+    if owner.len() > Owner::LEN_MAX {
+        return Err(Malformed(format!("its owner has {} bytes", owner.len())));
     }
+    let Some(first_version) = version.checked_sub(versions_before) else {
+        return Err(Malformed("its first version is none".to_owned()));
+    };
     Ok(Record {
-        created_at: Timestamp::from_millis(header.created_at),
-        expires_at: Timestamp::from_millis(header.expires_at),
-        version: header.version,
-        index_at: Timestamp::from_millis(header.index_at),
+        created_at: Timestamp::from_millis(created_at),
+        expires_at: Timestamp::from_millis(expires_at),
+        deadline: Timestamp::from_millis(deadline),
+        version,
+        first_version,
+        index_at: Timestamp::from_millis(index_at),
+        owner,
         payload: body.get(len..).unwrap_or_default(),
     })
+}
+
+/// Reads the head of a record that an earlier version wrote.
+fn decode_header_before(body: &[u8]) -> Result<(RecordHeader<'_>, usize), Malformed> {
+    let (before, len): (RecordHeaderBefore, usize) = bincode::decode_from_slice(body, CONFIG).map_err(malformed)?;
+    if before.flags != 0 || before.deadline != 0 {
+        return Err(Malformed("what its format reserves is in use".to_owned()));
+    }
+    let RecordHeaderBefore { created_at, expires_at, version, index_at, .. } = before;
+    let header = RecordHeader {
+        format: RECORD_FORMAT,
+        created_at,
+        expires_at,
+        deadline: 0,
+        version,
+        versions_before: 0,
+        index_at,
+        owner: &[],
+    };
+    Ok((header, len))
+}
+
+/// The owner that a record names, which need not be whole; empty: nobody, or it cannot be told.
+pub(crate) fn owner_in_record(bytes: &[u8]) -> &[u8] {
+    let body = bytes.get(CHECKSUM_BYTES..).unwrap_or_default();
+    if body.first() != Some(&RECORD_FORMAT) {
+        return &[];
+    }
+    let decoded: Result<(RecordHeader<'_>, usize), _> = bincode::borrow_decode_from_slice(body, CONFIG);
+    decoded.map_or(&[], |(header, _)| header.owner)
 }
 
 /// The id's length goes in before the id, so that no byte can move from the id into the header.
@@ -211,9 +304,44 @@ mod tests {
         Record {
             created_at: Timestamp::from_millis(1),
             expires_at: Timestamp::from_millis(1_700_000_000_000),
+            deadline: Timestamp::from_millis(1_800_000_000_000),
             version: 77,
+            first_version: 70,
             index_at: Timestamp::from_millis(1_600_000_000_000),
+            owner: b"ada",
             payload,
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_format_before_is_read() {
+        let before = RecordHeaderBefore {
+            format: RECORD_FORMAT_BEFORE,
+            created_at: 1,
+            expires_at: 2,
+            deadline: 0,
+            version: 77,
+            index_at: 3,
+            flags: 0,
+        };
+        let mut bytes = vec![0; CHECKSUM_BYTES];
+        encode(&before, &mut bytes).unwrap();
+        bytes.extend_from_slice(b"payload");
+        let checksum = record_checksum(&id(b"abc"), &bytes);
+        bytes[..CHECKSUM_BYTES].copy_from_slice(&checksum.to_le_bytes());
+        let record = decode_record(&id(b"abc"), &bytes).unwrap();
+        assert_eq!((record.version, record.first_version, record.payload), (77, 77, b"payload".as_slice()));
+        assert_eq!((record.deadline, record.owner), (Timestamp::MIN, [].as_slice()));
+        assert_eq!(owner_in_record(&bytes), [0_u8; 0]);
+    }
+
+    #[test]
+    fn a_record_says_whose_it_is_without_being_verified() {
+        let mut bytes = Vec::new();
+        encode_record(&id(b"abc"), &sample(b"payload"), &mut bytes).unwrap();
+        assert_eq!(owner_in_record(&bytes), b"ada");
+        for len in 0..bytes.len() {
+            let _ = owner_in_record(&bytes[..len]);
         }
     }
 
@@ -224,6 +352,14 @@ mod tests {
             Operation::Touch { id: &[255; 256], expires_at: 9 },
             Operation::Destroy { id: b"\0" },
             Operation::Clear,
+            Operation::SetWith {
+                id: b"a",
+                created: Created::At(5),
+                expires_at: 7,
+                deadline: 9,
+                owner: &[1; 256],
+                payload: b"payload",
+            },
         ];
         let mut bytes = Vec::new();
         for (offset, operation) in operations.iter().enumerate() {
@@ -293,6 +429,12 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&(0u64, Operation::Destroy { id: &[1; 257] }), &mut bytes).unwrap();
         assert!(decode_operation(&bytes).is_err(), "an id that is too long");
+        let owner: &[u8] = &[1; 257];
+        let (id, payload): (&[u8], &[u8]) = (b"a", b"");
+        let mut bytes = Vec::new();
+        let set = Operation::SetWith { id, created: Created::At(5), expires_at: 7, deadline: 9, owner, payload };
+        encode(&(0u64, set), &mut bytes).unwrap();
+        assert!(decode_operation(&bytes).is_err(), "an owner that is too long");
         for seed in 0..10_000u64 {
             let noise = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes();
             let _ = decode_operation(&noise);

@@ -297,7 +297,7 @@ impl Engine {
 
     /// Has everything that was called before durable in the log, and acknowledged.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.table.wait_for_touches();
+        self.table.wait_for_deferred();
         let last = self.sequencer.last();
         self.sequencer.sync_through(last, false);
         self.progress.wait_acknowledged(last)
@@ -305,7 +305,7 @@ impl Engine {
 
     /// Has everything that was called before in the base.
     pub(crate) fn flush(&self) -> Result<()> {
-        self.table.wait_for_touches();
+        self.table.wait_for_deferred();
         let ticket = self.doorbell.ask_checkpoint();
         self.doorbell.wait_checkpoint(ticket).map(drop)
     }

@@ -3,9 +3,9 @@
 //! A clean entry equals the base's record and may be dropped at any time. A dirty one is the only place,
 //! besides the log, where its change is: it stays until a checkpoint has committed that very change.
 
-use crate::codec::Created;
+use crate::codec::{Created, Operation};
 use crate::numbers::to_u64;
-use crate::session::{Payload, Session, SessionId, Version};
+use crate::session::{Owner, Payload, Session, SessionId, Version};
 use crate::time::Timestamp;
 
 /// One session in the table.
@@ -51,7 +51,43 @@ pub(crate) struct Live {
     /// this one that it inherits.
     pub(crate) touched_before: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
+    /// The time that no expiry passes; [`Timestamp::MIN`]: none.
+    pub(crate) deadline: Timestamp,
+    pub(crate) owner: Option<Owner>,
     pub(crate) version: u64,
+    /// The first version of this session that memory knows of: one between it and `version` is an earlier state of the
+    /// same session, and one before it of the same or of another that had the id.
+    pub(crate) known_since: u64,
+}
+
+/// What a set gives a session.
+#[derive(Debug, Clone)]
+pub(crate) struct NewContent {
+    pub(crate) payload: Payload,
+    pub(crate) expires_at: Timestamp,
+    /// [`Timestamp::MIN`]: none, or that of the session it goes on with.
+    pub(crate) deadline: Timestamp,
+    pub(crate) owner: Option<Owner>,
+}
+
+impl NewContent {
+    /// The set as the log has it.
+    pub(crate) fn operation<'a>(&'a self, id: &'a [u8], created: Created) -> Operation<'a> {
+        let Self { payload, expires_at, deadline, owner } = self;
+        let (expires_at, deadline) = (expires_at.as_millis(), deadline.as_millis());
+        match owner {
+            None if deadline == 0 => Operation::Set { id, created, expires_at, payload },
+            owner => {
+                let owner = owner.as_ref().map_or([].as_slice(), Owner::as_bytes);
+                Operation::SetWith { id, created, expires_at, deadline, owner, payload }
+            }
+        }
+    }
+}
+
+/// The earlier of an expiry and a deadline, if there is one.
+pub(crate) fn within(expires_at: Timestamp, deadline: Timestamp) -> Timestamp {
+    if deadline == Timestamp::MIN { expires_at } else { expires_at.min(deadline) }
 }
 
 /// What the base holds for the session, as of the last commit.
@@ -85,6 +121,9 @@ pub(crate) struct Charge {
 /// Memory of an entry besides its payload: the map's slot, lists, allocator overhead. Measured, rounded up.
 const ENTRY_BYTES: u64 = 320;
 
+/// Memory of an entry in the list of its owner's changed sessions, besides the owner's and the id's bytes.
+const OWNED_BYTES: u64 = 160;
+
 impl Entry {
     /// A new entry that nothing is known of; the caller fills in its content.
     pub(crate) const fn vacant() -> Self {
@@ -107,7 +146,8 @@ impl Entry {
 
     /// What the entry costs: dropped entries cost nothing, changed ones cannot be dropped.
     pub(crate) fn charge(&self, id: &SessionId) -> Charge {
-        let entry = ENTRY_BYTES + to_u64(id.as_bytes().len());
+        let listed = self.owner_to_list().map_or(0, |owner| OWNED_BYTES + to_u64(owner.as_bytes().len()));
+        let entry = ENTRY_BYTES + listed + to_u64(id.as_bytes().len());
         let payload = match &self.content {
             Content::Live(live) => to_u64(live.payload.as_ref().map_or(0, |payload| payload.len())),
             _ => 0,
@@ -116,6 +156,15 @@ impl Entry {
             Dirty::Clean => Charge { cached: entry + payload, pinned: 0 },
             Dirty::Expiry => Charge { cached: payload, pinned: entry },
             Dirty::Whole => Charge { cached: 0, pinned: entry + payload },
+        }
+    }
+
+    /// Whose list of changed sessions has the entry: the base may not know yet whose it is.
+    pub(crate) fn owner_to_list(&self) -> Option<&Owner> {
+        match (&self.content, self.dirty) {
+            (_, Dirty::Clean) => None,
+            (Content::Live(live), _) => live.owner.as_ref(),
+            (Content::Touched { .. } | Content::Gone, _) => None,
         }
     }
 
@@ -139,13 +188,19 @@ impl Entry {
                 payload: Some(payload),
                 created: Created::At(created_at),
                 expires_at,
+                deadline,
+                owner,
                 version,
+                known_since,
                 ..
             }) => Some(Session {
                 payload: payload.clone(),
                 created_at: Timestamp::from_millis(*created_at),
                 expires_at: *expires_at,
                 version: Version(*version),
+                known_since: Version(*known_since),
+                owner: owner.clone(),
+                deadline: deadline.if_any(),
             }),
             _ => None,
         }

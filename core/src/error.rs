@@ -106,6 +106,22 @@ pub enum Error {
         /// The bytes waiting.
         dirty_bytes: u64,
     },
+    /// The session has another version than the one that the write was on condition of: somebody has set it
+    /// since. Read it again, and decide anew.
+    #[error(
+        "the session was changed since its version {version} was read; read it again, and write what becomes of both"
+    )]
+    Conflict {
+        /// The version that the write named.
+        version: u64,
+    },
+    /// The session whose version the write was on condition of was destroyed, has expired or was cleared, and what
+    /// may be under its id now is another one. There is nothing to write to.
+    #[error("the session of version {version} is gone; it was destroyed, has expired, or was cleared")]
+    Gone {
+        /// The version that the write named.
+        version: u64,
+    },
     /// The store was closed.
     #[error("the store {} is closed", path.display())]
     Closed {
@@ -181,11 +197,15 @@ pub enum ErrorCode {
     Io = 15,
     /// [`Error::Internal`]
     Internal = 16,
+    /// [`Error::Conflict`]
+    Conflict = 17,
+    /// [`Error::Gone`]
+    Gone = 18,
 }
 
 impl ErrorCode {
     /// Every code, in order of number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidArgument,
         Self::InvalidOption,
         Self::InvalidId,
@@ -202,6 +222,8 @@ impl ErrorCode {
         Self::NotADirectory,
         Self::Io,
         Self::Internal,
+        Self::Conflict,
+        Self::Gone,
     ];
 
     /// The code's name in upper case, as it ends the C constant and the Node code.
@@ -224,6 +246,8 @@ impl ErrorCode {
             Self::NotADirectory => "NOT_A_DIRECTORY",
             Self::Io => "IO",
             Self::Internal => "INTERNAL",
+            Self::Conflict => "CONFLICT",
+            Self::Gone => "GONE",
         }
     }
 }
@@ -249,6 +273,8 @@ impl Error {
             Self::NotADirectory { .. } => ErrorCode::NotADirectory,
             Self::Io { .. } => ErrorCode::Io,
             Self::Internal { .. } => ErrorCode::Internal,
+            Self::Conflict { .. } => ErrorCode::Conflict,
+            Self::Gone { .. } => ErrorCode::Gone,
         }
     }
 

@@ -90,7 +90,7 @@ pub(crate) struct LogUsage {
     pub(crate) bytes: u64,
     /// What no checkpoint has covered yet.
     pub(crate) used: u64,
-    /// How much may be used before acknowledgements stop.
+    /// How much can be used before acknowledgements stop: what whole segments have room for.
     pub(crate) used_max: u64,
     /// Operations wait for segments to be released, however little is used: a frame may be larger than what is left.
     pub(crate) is_short: bool,
@@ -148,9 +148,19 @@ impl Log {
         LogUsage {
             bytes: space.bytes,
             used: sealed + space.active_used,
-            used_max: self.used_max(),
+            used_max: self.usable(&space),
             is_short: space.is_short,
         }
+    }
+
+    /// How much of the bound operations as they come can fill with the segments in use and those that still fit. Less
+    /// than the bound where one of another size, such as a run's first, leaves a rest too small for a segment: counted
+    /// as room, it would have acknowledgements stop in one step before they were delayed by much.
+    fn usable(&self, space: &Space) -> u64 {
+        let spare: u64 = space.spares.iter().map(|spare| spare.bytes).sum();
+        let in_use = space.bytes.saturating_sub(spare).min(self.used_max());
+        let rest = self.used_max() - in_use;
+        in_use + rest - rest % self.segment_bytes.max(1)
     }
 
     /// The segment at which a replay begins once everything up to `covered` is in the base.
@@ -433,4 +443,45 @@ pub(crate) enum SpaceFor {
     Checkpoint,
     /// What a recovery writes again, while the segments it comes from are still there.
     Recovery,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Disk;
+    use crate::frame::{FrameKind, begin_frame};
+
+    /// Appends frames until there is no room, and says how full the log was after each.
+    fn percents_until_full(bytes_max: u64) -> Vec<u64> {
+        let directory = tempfile::tempdir().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Disk);
+        let reserve = Arc::new(Reserve::find(&storage, directory.path(), bytes_max).unwrap());
+        let log = Arc::new(Log::new(storage, directory.path(), 1, bytes_max, reserve));
+        let mut writer = LogWriter::begin(Arc::clone(&log), 0).unwrap();
+        let mut percents = Vec::new();
+        loop {
+            let mut frame = Vec::new();
+            begin_frame(&mut frame);
+            frame.resize(50_000, 7);
+            let last = percents.len() as u64 + 1;
+            let content = FrameContent { kind: FrameKind::Batch, count: 1, first: last, last };
+            let appended = writer.append(&mut frame, content, SpaceFor::Operations);
+            if matches!(appended, Err(AppendError::Full)) {
+                return percents;
+            }
+            appended.unwrap();
+            percents.push(log.usage().percent());
+        }
+    }
+
+    /// A run's first segment has 1 MiB, which is that of a log of 8 MiB, and not that of the others.
+    #[test]
+    fn a_log_gets_full_by_degrees_whatever_its_segments_are() {
+        for mebibytes in [4, 8, 16, 24] {
+            let percents = percents_until_full(mebibytes << 20);
+            let steepest = percents.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap();
+            assert!(steepest <= 4, "{mebibytes} MiB: {steepest} percent in one step");
+            assert!(percents.last().is_some_and(|last| (95..=100).contains(last)), "{mebibytes} MiB: {percents:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::sync::atomic::Ordering;
 
 use crate::base::{Base, StoredSession, Verified};
 use crate::codec::Created;
-use crate::entry::{Content, Dirty, Entry, InBase, Live};
+use crate::entry::{Content, Dirty, Entry, InBase, Live, within};
 use crate::error::Result;
 use crate::session::{Session, SessionId, Version};
 use crate::shard::{LookupAnswer, LookupJob, Shard, Waiter};
@@ -79,6 +79,16 @@ impl Table {
                     let error = error.clone();
                     answers.push((waiter, Err(error)));
                 }
+                (Waiter::SetIf { set, deferred }, Ok(_)) => {
+                    match self.set_read(&mut shard, id, set.content.clone(), set.version, &set.write) {
+                        Ok(number) => deferred.follow(&self.progress, number, set.write.need),
+                        Err(error) => answers.push((waiter, Err(error))),
+                    }
+                }
+                (Waiter::SetIf { .. }, Err(error)) => {
+                    let error = error.clone();
+                    answers.push((waiter, Err(error)));
+                }
                 (Waiter::Read(_) | Waiter::Blocked(_), answer) => {
                     let session = read(shard.entries.get(id), answer, now);
                     answers.push((waiter, session));
@@ -124,7 +134,8 @@ impl Table {
                         Content::Touched { expires_at } => expires_at,
                         _ => found.expires_at,
                     };
-                    entry.content = Content::Live(Live { expires_at: touched_until, ..Live::from(found) });
+                    let expires_at = within(touched_until, found.deadline);
+                    entry.content = Content::Live(Live { expires_at, ..Live::from(found) });
                     entry.base = in_base;
                     entry.filed_at = Some(found.index_at);
                 }),
@@ -134,7 +145,7 @@ impl Table {
                 shard.change(id, &self.budget, |entry| {
                     entry.base = in_base;
                     if let Content::Live(live) = &mut entry.content {
-                        live.created = Created::At(live.created_at(found).as_millis());
+                        live.inherit(found);
                     }
                 });
                 self.living.fetch_add(counted - in_base_count, Ordering::Relaxed);
@@ -159,7 +170,9 @@ impl Table {
             Waiter::Read(callback) => self.complete_later(Box::new(move || callback(session))),
             // A reader that has given up has dropped its end, and wants no answer.
             Waiter::Blocked(sender) => drop(sender.send(session)),
-            Waiter::Touch { deferred, .. } => deferred.complete(&self.progress, session.map(drop)),
+            Waiter::Touch { deferred, .. } | Waiter::SetIf { deferred, .. } => {
+                deferred.complete(&self.progress, session.map(drop));
+            }
         }
     }
 }
@@ -176,6 +189,9 @@ fn read(entry: Option<&Entry>, answer: &Result<Option<StoredSession>>, now: Time
                 created_at: live.created.provisional(),
                 expires_at: live.expires_at,
                 version: Version(live.version),
+                known_since: Version(live.known_since),
+                owner: live.owner.clone(),
+                deadline: live.deadline.if_any(),
             })),
             None => answer.as_ref().map(|_| None).map_err(Clone::clone),
         },
@@ -185,18 +201,20 @@ fn read(entry: Option<&Entry>, answer: &Result<Option<StoredSession>>, now: Time
 }
 
 impl Live {
-    /// When the session came into being, given what the base had before it was set.
-    fn created_at(&self, found: Option<&StoredSession>) -> Timestamp {
-        match (self.created, found) {
-            (Created::At(at), _) => Timestamp::from_millis(at),
-            (Created::Inherited(at), None) => Timestamp::from_millis(at),
-            (Created::Inherited(at), Some(found)) => {
-                let alive_until = self.touched_before.map_or(found.expires_at, |touched| touched);
-                let was_alive = alive_until > Timestamp::from_millis(at);
-                // A checkpoint may have committed this very set before a crash: then it knew.
-                let is_this = found.version >= self.version;
-                if was_alive || is_this { found.created_at } else { Timestamp::from_millis(at) }
-            }
+    /// Takes over when the session came into being, given what the base had before it was set.
+    fn inherit(&mut self, found: Option<&StoredSession>) {
+        let Created::Inherited(at) = self.created else { return };
+        self.created = Created::At(at);
+        let Some(found) = found else { return };
+        let alive_until = within(self.touched_before.unwrap_or(found.expires_at), found.deadline);
+        let was_alive = alive_until > Timestamp::from_millis(at);
+        // A checkpoint may have committed this very set before a crash: then it knew.
+        let is_this = found.version >= self.version;
+        if was_alive || is_this {
+            self.created = Created::At(found.created_at.as_millis());
+            self.known_since = self.known_since.min(found.first_version);
+            self.deadline = found.deadline.if_any().unwrap_or(self.deadline);
+            self.expires_at = within(self.expires_at, self.deadline);
         }
     }
 }
@@ -208,7 +226,10 @@ impl From<&StoredSession> for Live {
             created: Created::At(found.created_at.as_millis()),
             touched_before: None,
             expires_at: found.expires_at,
+            deadline: found.deadline,
+            owner: found.owner.clone(),
             version: found.version,
+            known_since: found.first_version,
         }
     }
 }

@@ -216,12 +216,7 @@ impl Table {
         };
         let index_at = Some(stored.index_at);
         if stored.expires_at > now {
-            let kind = ChangeKind::Whole {
-                payload: stored.payload.clone(),
-                created_at: stored.created_at,
-                expires_at: stored.expires_at,
-                version: stored.version,
-            };
+            let kind = ChangeKind::Whole(stored.clone().into());
             return Verdict::Change(Change { id: due.id.clone(), changed, index_at, kind });
         }
         shard.change(&due.id, &self.budget, |entry| {

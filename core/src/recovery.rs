@@ -20,7 +20,7 @@ use crate::committer::Committer;
 use crate::damage::Damage;
 use crate::doorbell::Doorbell;
 use crate::engine::Engine;
-use crate::entry::{Content, Entry};
+use crate::entry::{Content, Entry, NewContent};
 use crate::error::{Error, Result};
 use crate::events::{Event, Observers, Tasks, guard};
 use crate::frame::{FRAME_HEADER_BYTES, FrameKind, begin_frame};
@@ -345,9 +345,13 @@ impl Frames<'_> {
                 if let (Some(touched), Created::Inherited(_)) = (live.touched_before, live.created) {
                     self.push(live.version, &Operation::Touch { id, expires_at: touched.as_millis() })?;
                 }
-                let payload = live.payload.as_deref().unwrap_or_default();
-                let expires_at = live.expires_at.as_millis();
-                self.push(live.version, &Operation::Set { id, created: live.created, expires_at, payload })
+                let content = NewContent {
+                    payload: live.payload.clone().unwrap_or_default(),
+                    expires_at: live.expires_at,
+                    deadline: live.deadline,
+                    owner: live.owner.clone(),
+                };
+                self.push(live.version, &content.operation(id, live.created))
             }
         }
     }

@@ -73,8 +73,11 @@ pub(crate) fn page(engine: &Engine, after: Option<&SessionId>, limit: usize) -> 
             let session = Session {
                 payload: stored.payload,
                 created_at: stored.created_at,
-                expires_at: expires_at.unwrap_or(stored.expires_at),
+                expires_at: expires_at.map_or(stored.expires_at, |at| crate::entry::within(at, stored.deadline)),
                 version: Version(stored.version),
+                known_since: Version(stored.first_version),
+                owner: stored.owner,
+                deadline: stored.deadline.if_any(),
             };
             found.insert(id, session);
         }
@@ -141,6 +144,9 @@ impl Overlay {
                     created_at: Timestamp::from_millis(at),
                     expires_at: live.expires_at,
                     version: Version(live.version),
+                    known_since: Version(live.known_since),
+                    owner: live.owner.clone(),
+                    deadline: live.deadline.if_any(),
                 }),
             },
         }

@@ -12,8 +12,9 @@ use crate::lock::{Condvar, Mutex, MutexGuard};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 use crate::codec::{Created, Operation};
+use crate::entry::NewContent;
 use crate::numbers::to_u64;
-use crate::session::{Payload, SessionId};
+use crate::session::SessionId;
 use crate::time::Timestamp;
 
 /// How long an operation that nobody waits for may stay in the queue.
@@ -22,7 +23,7 @@ pub(crate) const LAZY_MILLIS: u64 = 10;
 /// An operation on its way to the log.
 #[derive(Debug)]
 pub(crate) enum Queued {
-    Set { id: SessionId, created: Created, expires_at: Timestamp, payload: Payload },
+    Set { id: SessionId, created: Created, content: NewContent },
     Touch { id: SessionId, expires_at: Timestamp },
     Destroy { id: SessionId },
     Clear,
@@ -31,9 +32,7 @@ pub(crate) enum Queued {
 impl Queued {
     pub(crate) fn operation(&self) -> Operation<'_> {
         match self {
-            Self::Set { id, created, expires_at, payload } => {
-                Operation::Set { id: id.as_bytes(), created: *created, expires_at: expires_at.as_millis(), payload }
-            }
+            Self::Set { id, created, content } => content.operation(id.as_bytes(), *created),
             Self::Touch { id, expires_at } => {
                 Operation::Touch { id: id.as_bytes(), expires_at: expires_at.as_millis() }
             }
@@ -44,10 +43,13 @@ impl Queued {
 
     /// About how many bytes the operation takes in the log, never too few.
     fn bytes(&self) -> u64 {
-        const OVERHEAD: u64 = 48;
+        const OVERHEAD: u64 = 64;
         OVERHEAD
             + match self {
-                Self::Set { id, payload, .. } => to_u64(id.as_bytes().len() + payload.len()),
+                Self::Set { id, content, .. } => {
+                    let owner = content.owner.as_ref().map_or(0, |owner| owner.as_bytes().len());
+                    to_u64(id.as_bytes().len() + owner + content.payload.len())
+                }
                 Self::Touch { id, .. } | Self::Destroy { id } => to_u64(id.as_bytes().len()),
                 Self::Clear => 0,
             }

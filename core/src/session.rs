@@ -101,6 +101,43 @@ impl fmt::Debug for SessionId {
     }
 }
 
+/// Whose session it is, as the application names its users: 1 to 256 bytes of any value.
+///
+/// Sessions with the same owner are found together; see [`crate::Store::sessions_of`]. Cloning copies nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(Arc<[u8]>);
+
+impl Owner {
+    /// The longest owner, in bytes.
+    pub const LEN_MAX: usize = 256;
+
+    /// Takes `bytes` as an owner.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there are none, or more than [`Owner::LEN_MAX`].
+    pub fn new(bytes: impl AsRef<[u8]>) -> Result<Self> {
+        let bytes = bytes.as_ref();
+        if bytes.is_empty() || bytes.len() > Self::LEN_MAX {
+            let reason = format!("it has {} bytes; an owner has 1 to {}", bytes.len(), Self::LEN_MAX);
+            return Err(Error::InvalidArgument { what: "owner", reason });
+        }
+        Ok(Self(bytes.into()))
+    }
+
+    /// The owner's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Owner {
+    /// Leaves the bytes out: they may be a person's name or address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Owner({} bytes)", self.0.len())
+    }
+}
+
 /// Which `set` a session's content comes from: later ones have higher versions, a touch keeps it.
 ///
 /// Never reused within a store, also across crashes and reopening.
@@ -108,6 +145,12 @@ impl fmt::Debug for SessionId {
 pub struct Version(pub(crate) u64);
 
 impl Version {
+    /// The version that [`Version::get`] gave as this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The version as a number, for handing across a boundary.
     #[must_use]
     pub const fn get(self) -> u64 {
@@ -126,6 +169,13 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Which `set` the payload comes from.
     pub version: Version,
+    /// The first version of this session that memory knows of. Whoever read the id at a version from this one on read
+    /// an earlier state of this session; at one before it, perhaps another session that had the id.
+    pub known_since: Version,
+    /// Whose session it is, as its last `set` has said.
+    pub owner: Option<Owner>,
+    /// The time that no expiry of this session passes, if it has one.
+    pub deadline: Option<Timestamp>,
 }
 
 impl fmt::Debug for Session {
@@ -137,6 +187,9 @@ impl fmt::Debug for Session {
             .field("created_at", &self.created_at)
             .field("expires_at", &self.expires_at)
             .field("version", &self.version)
+            .field("known_since", &self.known_since)
+            .field("owner", &self.owner)
+            .field("deadline", &self.deadline)
             .finish()
     }
 }

@@ -15,10 +15,11 @@ use crate::sync::channel::Sender;
 use crate::base::Verified;
 use crate::entry::{Charge, Content, Dirty, Entry};
 use crate::error::Result;
+use crate::owners::Owners;
 use crate::progress::Deferred;
 use crate::session::{Session, SessionId};
 use crate::stats::Counters;
-use crate::table::WriteContext;
+use crate::table::{ConditionalSet, WriteContext};
 use crate::time::Timestamp;
 
 /// Somebody who waits for a lookup.
@@ -29,6 +30,8 @@ pub(crate) enum Waiter {
     Blocked(Sender<Result<Option<Session>>>),
     /// A touch of a session that was not in memory.
     Touch { expires_at: Timestamp, write: WriteContext, deferred: Arc<Deferred> },
+    /// A set on condition of a version, of a session that was not in memory.
+    SetIf { set: ConditionalSet, deferred: Arc<Deferred> },
 }
 
 /// A lookup under way.
@@ -78,17 +81,18 @@ pub(crate) struct Shard {
     pub(crate) ring: VecDeque<SessionId>,
 }
 
-/// The memory of all shards together.
+/// The books of all shards together: their memory, and whose changed sessions are where.
 #[derive(Debug)]
 pub(crate) struct Budget {
     cache_bytes_max: u64,
     cached: AtomicU64,
     pinned: AtomicU64,
+    pub(crate) owners: Owners,
 }
 
 impl Budget {
-    pub(crate) const fn new(cache_bytes_max: u64) -> Self {
-        Self { cache_bytes_max, cached: AtomicU64::new(0), pinned: AtomicU64::new(0) }
+    pub(crate) fn new(cache_bytes_max: u64) -> Self {
+        Self { cache_bytes_max, cached: AtomicU64::new(0), pinned: AtomicU64::new(0), owners: Owners::default() }
     }
 
     pub(crate) fn cached(&self) -> u64 {
@@ -114,18 +118,21 @@ fn move_by(gauge: &AtomicU64, before: u64, after: u64) {
 }
 
 impl Shard {
-    /// Changes the entry of `id`, made where it is missing, and keeps the books: memory, lists, due set.
+    /// Changes the entry of `id`, made where it is missing, and keeps the books: memory, lists, owners, due set.
     pub(crate) fn change<T>(&mut self, id: &SessionId, budget: &Budget, change: impl FnOnce(&mut Entry) -> T) -> T {
         let mut before = Charge::default();
+        let mut owner = None;
         let entry = match self.entries.get_mut(id) {
             Some(entry) => {
                 before = entry.charge(id);
+                owner = entry.owner_to_list().cloned();
                 entry
             }
             None => self.entries.entry(id.clone()).or_insert_with(Entry::vacant),
         };
         let changed = change(entry);
         let after = entry.charge(id);
+        budget.owners.moved(id, owner.as_ref(), entry.owner_to_list());
         if entry.dirty != Dirty::Clean {
             if !entry.listed {
                 entry.listed = true;
@@ -155,6 +162,7 @@ impl Shard {
     pub(crate) fn remove(&mut self, id: &SessionId, budget: &Budget) {
         if let Some(entry) = self.entries.remove(id) {
             budget.adjust(entry.charge(id), Charge::default());
+            budget.owners.moved(id, entry.owner_to_list(), None);
             self.unresolved.remove(id);
             self.tidy_ring();
         }

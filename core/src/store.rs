@@ -6,6 +6,7 @@
 
 mod handle;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::check::CheckReport;
 use crate::damage::Damage;
 use crate::engine::Engine;
+use crate::entry::{NewContent, within};
 use crate::error::{Error, Result};
 use crate::events::{Event, Subscription};
 use crate::lookup::look_up;
@@ -25,13 +27,37 @@ use crate::recovery::Surroundings;
 use crate::registry;
 use crate::scan::{self, Page};
 use crate::sequencer::Start;
-use crate::session::{Payload, Session, SessionId};
+use crate::session::{Owner, Payload, Session, SessionId, Version};
 use crate::shard::{LookupJob, Waiter};
 use crate::stats::Stats;
 use crate::sync::channel;
-use crate::table::{Touched, WriteContext};
+use crate::table::{SetIf, Touched, WriteContext};
 use crate::time::Timestamp;
 use handle::{Handle, Place};
+
+/// What is listed for an owner: its living sessions, the oldest first, and what cannot be read.
+type Owned = (Vec<(SessionId, Session)>, Vec<(SessionId, Error)>);
+
+/// What a set says of its session besides the payload; by default nothing.
+///
+/// ```
+/// # use sessile::{Owner, SetOptions};
+/// let options = SetOptions { owner: Some(Owner::new("ada")?), ..SetOptions::default() };
+/// # Ok::<(), sessile::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct SetOptions {
+    /// When the session expires; `None`: after the handle's `ttl`. A time that has passed makes a session that is
+    /// expired already.
+    pub expires_at: Option<Timestamp>,
+    /// The time that no expiry of the session passes, neither this one nor that of a later set or touch, for as long as
+    /// the session lives: it is taken from the set that creates it, or the first that names one. `None`: no such time.
+    pub deadline: Option<Timestamp>,
+    /// Whose session it is; see [`Store::sessions_of`]. `None`: nobody's, also where it was somebody's before.
+    pub owner: Option<Owner>,
+    /// Only where the session has this version; see [`Store::set_if`].
+    pub version: Option<Version>,
+}
 
 /// An open session store.
 ///
@@ -162,6 +188,46 @@ impl Store {
     where
         P: AsRef<[u8]> + Into<Payload>,
     {
+        self.set_with(id, payload, SetOptions { expires_at, ..SetOptions::default() })
+    }
+
+    /// As [`Store::set`], but only if the session is still the one of `version`, as [`Session::version`] or
+    /// [`Commit::version`] has given it: nobody has set it since, it was not destroyed, and it has not expired. A touch
+    /// changes nothing of that. Compared and written in one step, also where other threads do the same.
+    ///
+    /// For whoever reads a session, works on it and writes it back: nothing that another has written meanwhile is lost,
+    /// and no session comes back that is gone. Versions hold across closing and opening.
+    ///
+    /// Within the call where the session is in memory, as it is after it was read. Otherwise the session is looked up
+    /// first, and [`Commit::wait`] gives the answer; reads that are called meanwhile wait for it.
+    ///
+    /// # Errors
+    /// As [`Store::set`], and from the call or from [`Commit::wait`]: [`Error::Conflict`] where it was set since,
+    /// [`Error::Gone`] where it is gone, or gone and there again as another session. Of a session that stood
+    /// in the log when the store was opened, a version from before the first of its sets there may be `Gone`.
+    /// [`Commit::wait`] fails where a session that is not in memory cannot be read.
+    pub fn set_if<P>(
+        &self,
+        id: &SessionId,
+        payload: P,
+        expires_at: Option<Timestamp>,
+        version: Version,
+    ) -> Result<Commit>
+    where
+        P: AsRef<[u8]> + Into<Payload>,
+    {
+        self.set_with(id, payload, SetOptions { expires_at, version: Some(version), ..SetOptions::default() })
+    }
+
+    /// [`Store::set`] with all that can be said of a session; see [`SetOptions`]. With a version it is
+    /// [`Store::set_if`].
+    ///
+    /// # Errors
+    /// As [`Store::set`] and [`Store::set_if`].
+    pub fn set_with<P>(&self, id: &SessionId, payload: P, options: SetOptions) -> Result<Commit>
+    where
+        P: AsRef<[u8]> + Into<Payload>,
+    {
         let engine = self.0.writable_engine()?;
         // Before it is copied: what is too large may be larger than memory.
         let bytes = to_u64(payload.as_ref().len());
@@ -173,14 +239,23 @@ impl Store {
             return Err(error);
         }
         let write = self.0.write_context(engine);
+        let SetOptions { expires_at, deadline, owner, version } = options;
         let expires_at = match expires_at {
             Some(expires_at) => check_expiry(expires_at)?,
             None => write.now.saturating_add(self.0.ttl),
         };
-        let number = engine.table.set(id, payload.into(), expires_at, &write)?;
+        let deadline = deadline.map_or(Ok(Timestamp::MIN), check_expiry)?;
+        let content = NewContent { payload: payload.into(), expires_at, deadline, owner };
+        let set = match version {
+            None => SetIf::At(engine.table.set(id, content, &write)?),
+            Some(version) => engine.table.set_if(id, content, version, &write)?,
+        };
         engine.counters.sets.one();
-        engine.doorbell.expires(expires_at);
-        Ok(self.commit(engine, number, &write))
+        engine.doorbell.expires(within(expires_at, deadline));
+        Ok(match set {
+            SetIf::At(number) => self.commit(engine, number, &write).with_version(),
+            SetIf::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred).with_version(),
+        })
     }
 
     /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
@@ -238,6 +313,93 @@ impl Store {
         let write = self.0.write_context(engine);
         let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, &write))
+    }
+
+    /// The living sessions of `owner`, the oldest first. Blocks on reading from disk what is not in memory.
+    ///
+    /// As of the moment of the call: a `set` that was called before counts, whatever the durability, and so does a
+    /// `destroy`. Takes as long as reading that owner's sessions does, however many there are of others.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn sessions_of(&self, owner: &Owner) -> Result<Vec<(SessionId, Session)>> {
+        let (sessions, unreadable) = self.owned(owner)?;
+        match unreadable.into_iter().next() {
+            None => Ok(sessions),
+            Some((_, error)) => Err(error),
+        }
+    }
+
+    /// The same, and beside it what is listed for the owner and cannot be read.
+    fn owned(&self, owner: &Owner) -> Result<Owned> {
+        let engine = self.0.open_engine()?;
+        // Memory first: what leaves it meanwhile is in the base by then.
+        let mut ids: BTreeSet<SessionId> = engine.table.budget.owners.of(owner).into_iter().collect();
+        if !engine.table.clear_pending() {
+            ids.extend(engine.base.owned_by(owner)?);
+        }
+        let (mut sessions, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match self.get(&id) {
+                Ok(found) => {
+                    let found = found.filter(|session| session.owner.as_ref() == Some(owner));
+                    sessions.extend(found.map(|session| (id, session)));
+                }
+                Err(error) => unreadable.push((id, error)),
+            }
+        }
+        sessions.sort_by_key(|(_, session)| session.created_at);
+        Ok((sessions, unreadable))
+    }
+
+    /// How many living sessions `owner` has. Blocks as [`Store::sessions_of`] does, and takes as long.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn count_of(&self, owner: &Owner) -> Result<u64> {
+        Ok(to_u64(self.sessions_of(owner)?.len()))
+    }
+
+    /// Removes the sessions of `owner` but for `except`, and returns how many that were, once all of it is acknowledged.
+    /// Blocks as [`Store::sessions_of`] does, and until then.
+    ///
+    /// Those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
+    /// meanwhile may go as well. One that is listed for the owner and whose record is damaged goes, too.
+    ///
+    /// # Errors
+    /// As [`Store::get`] and [`Store::destroy`]; what could be removed is gone then.
+    pub fn destroy_all_of(&self, owner: &Owner, except: Option<&SessionId>) -> Result<u64> {
+        let (sessions, unreadable) = self.owned(owner)?;
+        let failure = unreadable.iter().find(|(_, error)| !matches!(error, Error::Corrupted { .. }));
+        let failure = failure.map(|(_, error)| error.clone());
+        let damaged = unreadable.into_iter().filter(|(_, error)| matches!(error, Error::Corrupted { .. }));
+        let ids = sessions.into_iter().map(|(id, _)| id).chain(damaged.map(|(id, _)| id));
+        let destroyed = self.destroy_each(ids.filter(|id| Some(id) != except))?;
+        failure.map_or(Ok(destroyed), Err)
+    }
+
+    /// Removes the sessions of `owner` that came into being first until `count_max` are left, `keep` among them, and
+    /// returns how many that were. Blocks as [`Store::destroy_all_of`] does.
+    ///
+    /// One that cannot be read is left out of account: somebody who logs in is not to be kept from it by the damage of
+    /// another session.
+    ///
+    /// # Errors
+    /// As [`Store::destroy`]; [`Error::Io`] and [`Error::Corrupted`] where the owner's list cannot be read.
+    pub fn keep_newest_of(&self, owner: &Owner, count_max: usize, keep: Option<&SessionId>) -> Result<u64> {
+        let (mut sessions, _unreadable) = self.owned(owner)?;
+        let over = sessions.len().saturating_sub(count_max);
+        sessions.retain(|(id, _)| Some(id) != keep);
+        sessions.truncate(over);
+        self.destroy_each(sessions.into_iter().map(|(id, _)| id))
+    }
+
+    fn destroy_each(&self, ids: impl Iterator<Item = SessionId>) -> Result<u64> {
+        let commits: Vec<Commit> = ids.map(|id| self.destroy(&id)).collect::<Result<_>>()?;
+        self.send_gathered();
+        let count = to_u64(commits.len());
+        commits.into_iter().try_for_each(Commit::wait)?;
+        Ok(count)
     }
 
     /// Has the writes of this handle and its clones wait for one another from now on, or no longer: they go to the disk
@@ -345,7 +507,7 @@ impl Store {
     }
 
     /// Verifies everything the store has on the disk: each block of the base against its checksum, each record, that
-    /// the expiry index has what the records name, and the log as far as it is written. Lists all damage found; the
+    /// the indexes have what the records name, and the log as far as it is written. Lists all damage found; the
     /// store is as usable as before. Blocks, for as long as reading all of it takes; other operations go on meanwhile.
     ///
     /// What the operating system keeps in memory is verified as it has it there.

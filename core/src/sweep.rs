@@ -4,10 +4,10 @@
 //! goes, only after the commit returned and only if that is still its last operation. A checkpoint of the
 //! log's older half leaves alone what the other half gives again.
 
-use crate::base::Committed;
+use crate::base::{Committed, StoredSession};
 use crate::codec::Created;
 use crate::entry::{Content, Dirty, InBase, Live};
-use crate::session::{Payload, SessionId};
+use crate::session::{Owner, Payload, SessionId};
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -25,18 +25,38 @@ pub(crate) struct Change {
 #[derive(Debug, Clone)]
 pub(crate) enum ChangeKind {
     /// A whole record.
-    Whole { payload: Payload, created_at: Timestamp, expires_at: Timestamp, version: u64 },
+    Whole(Whole),
     /// A new expiry for the record that is there.
     Expiry { expires_at: Timestamp },
     /// No record.
     Gone,
 }
 
+/// A session as a record is to have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    pub(crate) payload: Payload,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) deadline: Timestamp,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) version: u64,
+    pub(crate) first_version: u64,
+}
+
+impl From<StoredSession> for Whole {
+    fn from(stored: StoredSession) -> Self {
+        let StoredSession { payload, created_at, expires_at, deadline, owner, version, first_version, index_at: _ } =
+            stored;
+        Self { payload, created_at, expires_at, deadline, owner, version, first_version }
+    }
+}
+
 impl ChangeKind {
     /// Whether the base has the expiry that the session has now, given that this was committed.
     fn has_expiry_of(&self, content: &Content) -> bool {
         match (self, content) {
-            (Self::Whole { expires_at, .. } | Self::Expiry { expires_at }, Content::Live(live)) => {
+            (Self::Whole(Whole { expires_at, .. }) | Self::Expiry { expires_at }, Content::Live(live)) => {
                 *expires_at == live.expires_at
             }
             _ => true,
@@ -57,7 +77,9 @@ impl Change {
     /// About how many bytes the change takes in a transaction.
     pub(crate) fn bytes(&self) -> u64 {
         let payload = match &self.kind {
-            ChangeKind::Whole { payload, .. } => payload.len(),
+            ChangeKind::Whole(whole) => {
+                whole.payload.len() + whole.owner.as_ref().map_or(0, |owner| owner.as_bytes().len())
+            }
             _ => 0,
         };
         crate::numbers::to_u64(payload + self.id.as_bytes().len() + 64)
@@ -232,6 +254,14 @@ impl Live {
         let created_at = match self.created {
             Created::At(at) | Created::Inherited(at) => Timestamp::from_millis(at),
         };
-        ChangeKind::Whole { payload: payload.clone(), created_at, expires_at: self.expires_at, version: self.version }
+        ChangeKind::Whole(Whole {
+            payload: payload.clone(),
+            created_at,
+            expires_at: self.expires_at,
+            deadline: self.deadline,
+            owner: self.owner.clone(),
+            version: self.version,
+            first_version: self.known_since,
+        })
     }
 }

@@ -5,10 +5,12 @@
 //! session. Nothing here waits for the disk: what has to be looked up in the base leaves a mark, and
 //! whoever waits for it is answered later.
 
+mod conditional;
 mod marks;
 mod replayed;
 mod touches;
 
+pub(crate) use conditional::{ConditionalSet, SetIf};
 pub(crate) use touches::Touched;
 
 use std::sync::{Arc, OnceLock};
@@ -18,13 +20,13 @@ use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use crate::sync::channel::Sender;
 
 use crate::codec::Created;
-use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live};
+use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live, NewContent, within};
 use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
 use crate::numbers::to_u64;
 use crate::progress::{Need, Progress};
 use crate::sequencer::{Haste, Queued, Sequencer};
-use crate::session::{Payload, Session, SessionId};
+use crate::session::{Session, SessionId};
 use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
 use crate::stats::Counters;
 use crate::time::Timestamp;
@@ -187,35 +189,45 @@ impl Table {
     }
 
     /// Stores a session. Returns its number, which is its version.
-    pub(crate) fn set(
-        &self,
-        id: &SessionId,
-        payload: Payload,
-        expires_at: Timestamp,
-        write: &WriteContext,
-    ) -> Result<u64> {
+    pub(crate) fn set(&self, id: &SessionId, content: NewContent, write: &WriteContext) -> Result<u64> {
         let mut shard = self.lock(id);
         self.check_not_ended()?;
+        Ok(self.set_in(&mut shard, id, content, write))
+    }
+
+    /// The same in the session's shard, which the caller holds.
+    fn set_in(&self, shard: &mut Shard, id: &SessionId, mut content: NewContent, write: &WriteContext) -> u64 {
         let new = self.successor(shard.entries.get(id), write.now);
+        // A session keeps the deadline that it has.
+        content.deadline = new.deadline.if_any().unwrap_or(content.deadline);
+        content.expires_at = within(content.expires_at, content.deadline);
         if new.base == InBase::Unknown {
-            self.mark_for_write(&mut shard, id, new.cold, write.haste.urgency);
+            self.mark_for_write(shard, id, new.cold, write.haste.urgency);
         }
-        let queued = Queued::Set { id: id.clone(), created: new.created, expires_at, payload: payload.clone() };
+        let queued = Queued::Set { id: id.clone(), created: new.created, content: content.clone() };
         let number = self.sequencer.submit(queued, write.haste);
-        self.install(&mut shard, id, new, payload, expires_at, number);
+        self.install(shard, id, new, content, number);
         if new.base == InBase::Unknown {
-            self.await_lookup(&mut shard, id, number);
+            self.await_lookup(shard, id, number);
         } else {
-            self.void_touches(&mut shard, id, number);
+            self.void_touches(shard, id, number);
         }
-        Ok(number)
+        number
     }
 
     /// What a `set` at `now` takes over from the entry that stands in its place.
     fn successor(&self, entry: Option<&Entry>, now: Timestamp) -> Successor {
         let fresh = Created::At(now.as_millis());
         let inherited = Created::Inherited(now.as_millis());
-        let plain = Successor { created: fresh, touched_before: None, base: InBase::Absent, more: 1, cold: false };
+        let plain = Successor {
+            created: fresh,
+            touched_before: None,
+            known_since: None,
+            deadline: Timestamp::MIN,
+            base: InBase::Absent,
+            more: 1,
+            cold: false,
+        };
         let Some(entry) = entry else {
             if self.clear_pending() {
                 return plain;
@@ -227,7 +239,13 @@ impl Table {
             Content::Live(live) if live.expires_at > now => {
                 // What is known by now is logged as known.
                 let inherits = matches!(live.created, Created::Inherited(_));
-                Successor { created: live.created, touched_before: live.touched_before.filter(|_| inherits), ..known }
+                Successor {
+                    created: live.created,
+                    touched_before: live.touched_before.filter(|_| inherits),
+                    known_since: Some(live.known_since),
+                    deadline: live.deadline,
+                    ..known
+                }
             }
             Content::Live(_) => known,
             Content::Touched { expires_at } => {
@@ -237,22 +255,18 @@ impl Table {
         }
     }
 
-    fn install(
-        &self,
-        shard: &mut Shard,
-        id: &SessionId,
-        new: Successor,
-        payload: Payload,
-        expires_at: Timestamp,
-        number: u64,
-    ) {
+    fn install(&self, shard: &mut Shard, id: &SessionId, new: Successor, content: NewContent, number: u64) {
+        let NewContent { payload, expires_at, deadline, owner } = content;
         shard.change(id, &self.budget, |entry| {
             entry.content = Content::Live(Live {
                 payload: Some(payload),
                 created: new.created,
                 touched_before: new.touched_before,
                 expires_at,
+                deadline,
+                owner,
                 version: number,
+                known_since: new.known_since.unwrap_or(number),
             });
             entry.base = new.base;
             entry.dirty = Dirty::Whole;
@@ -328,6 +342,7 @@ impl Table {
             }
             swapped.push(before);
         }
+        self.budget.owners.clear();
         self.living.store(0, Ordering::Relaxed);
         self.cleared.store(number, Ordering::Release);
         swapped
@@ -347,6 +362,7 @@ impl Table {
                 self.budget.adjust(entry.charge(id), Charge::default());
             }
         }
+        self.budget.owners.clear();
     }
 
     /// Has an answer given on the completion thread.
@@ -365,6 +381,10 @@ impl Table {
 struct Successor {
     created: Created,
     touched_before: Option<Timestamp>,
+    /// As the session's that lives on; `None`: this is the first that memory knows of.
+    known_since: Option<u64>,
+    /// The same, [`Timestamp::MIN`]: it has none.
+    deadline: Timestamp,
     base: InBase,
     /// How many more sessions there will be.
     more: i64,

@@ -39,6 +39,11 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis(span)))
     }
 
+    /// `None` for the earliest point, which stands for none where a time is kept.
+    pub(crate) fn if_any(self) -> Option<Self> {
+        (self != Self::MIN).then_some(self)
+    }
+
     /// The time from `earlier` to this point; zero where `earlier` is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {

@@ -1,13 +1,13 @@
 //! Bytes as C has them: ids and payloads, of any value, not ended by a zero.
 
-use sessile::{Error, SessionId};
+use sessile::{Error, Owner, SessionId};
 
 use crate::handle;
 
 /// The longest id of a session, in bytes.
 pub const SESSILE_ID_LEN_MAX: usize = 256;
 
-/// Some bytes: a session's id, or its payload. Not text: any value may occur, and no zero ends them.
+/// Some bytes: a session's id, its owner, or its payload. Not text: any value may occur, and no zero ends them.
 ///
 /// As an argument they are only read during the call. `len` 0 is no bytes, whatever `data` is; NULL with another
 /// `len` is refused.
@@ -29,6 +29,10 @@ impl sessile_bytes {
 
     pub(crate) fn to_id(self) -> Result<SessionId, Error> {
         SessionId::new(handle::slice(self.data, self.len, "id")?)
+    }
+
+    pub(crate) fn to_owner(self) -> Result<Owner, Error> {
+        Owner::new(handle::slice(self.data, self.len, "owner")?)
     }
 
     pub(crate) fn to_payload<'a>(self) -> Result<&'a [u8], Error> {

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec;
 
-use sessile::{Error, Session, SessionId, Store};
+use sessile::{Error, Owner, Session, SessionId, Store};
 
+use crate::bytes::sessile_bytes;
 use crate::error::status;
 use crate::guard::{guarded, guarded_or};
 use crate::handle::{Output, give, given};
@@ -19,7 +20,7 @@ use crate::store::{OpenStore, operate, sessile_store};
 /// Sessions that are read from the store at a time.
 const PAGE_LEN: usize = 64;
 
-/// A walk over all sessions of a store, in order of their ids' bytes.
+/// A walk over all sessions of a store, in order of their ids' bytes, or over those of an owner.
 ///
 /// Several threads may share one; each session then goes to one of them.
 pub struct sessile_cursor {
@@ -35,6 +36,8 @@ struct Place {
     /// The last id of the page.
     after: Option<SessionId>,
     is_last: bool,
+    /// Whose sessions alone.
+    owner: Option<Owner>,
 }
 
 impl Place {
@@ -45,6 +48,11 @@ impl Place {
             }
             if self.is_last {
                 return Ok(None);
+            }
+            if let Some(owner) = &self.owner {
+                self.page = store.sessions_of(owner)?.into_iter();
+                self.is_last = true;
+                continue;
             }
             let page = store.scan(self.after.as_ref(), PAGE_LEN)?;
             self.page = page.sessions.into_iter();
@@ -71,12 +79,41 @@ pub extern "C" fn sessile_cursor_open(
 ) -> sessile_status {
     let cursor_out = Output::clear(cursor_out, "cursor_out");
     operate(store, |open| {
-        let (cursor_out, store) = (cursor_out?, given(store, "store")?);
-        open.check_open()?;
-        let path = store.shared().path().to_owned();
-        cursor_out.put(give(sessile_cursor { store: Arc::downgrade(store.shared()), path, place: Mutex::default() }));
+        cursor_out?.put(cursor(store, open, Place::default())?);
         Ok(())
     })
+}
+
+/// Begins a walk over the living sessions of `owner`, the oldest first.
+///
+/// All of them are read by the first `sessile_cursor_next`, and given as they were then: every `set` and `destroy` that
+/// was called before counts, whatever the durability. That takes as long as reading that owner's sessions does, however
+/// many there are of others.
+///
+/// `*cursor_out` is a cursor that the caller owns and ends with `sessile_cursor_close`; NULL on failure.
+///
+/// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, or the owner is empty or too long.
+/// - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_cursor_open_of(
+    store: Option<&sessile_store>,
+    owner: sessile_bytes,
+    cursor_out: Option<&mut MaybeUninit<*mut sessile_cursor>>,
+) -> sessile_status {
+    let cursor_out = Output::clear(cursor_out, "cursor_out");
+    operate(store, |open| {
+        let place = Place { owner: Some(owner.to_owner()?), ..Place::default() };
+        cursor_out?.put(cursor(store, open, place)?);
+        Ok(())
+    })
+}
+
+/// A cursor on a store that is open.
+fn cursor(store: Option<&sessile_store>, open: &Store, place: Place) -> Result<*mut sessile_cursor, Error> {
+    let store = given(store, "store")?.shared();
+    open.check_open()?;
+    let path = store.path().to_owned();
+    Ok(give(sessile_cursor { store: Arc::downgrade(store), path, place: Mutex::new(place) }))
 }
 
 /// Reads the next session. Blocks on reading the disk, once in 64 sessions or so.

@@ -117,6 +117,28 @@ impl<T: Copy> Room<T> {
     }
 }
 
+/// A struct of the caller's that grows at its end, of which the caller knows so many bytes; what it does not know is as
+/// in `default`. What this library does not know has to be zero.
+pub(crate) fn prefix<T: Copy>(place: *const T, bytes: usize, default: T, what: &'static str) -> Result<T, Error> {
+    if place.is_null() {
+        return Err(refuse(what, "it is NULL"));
+    }
+    if bytes == 0 || !bytes.is_multiple_of(align_of::<T>()) || bytes > ROOM_BYTES_MAX {
+        return Err(refuse(what, format!("its size is given as {bytes} bytes, which it never has")));
+    }
+    let known = bytes.min(size_of::<T>());
+    // SAFETY: not NULL, and by the header's rule `bytes` are readable there for the call.
+    let unknown = unsafe { std::slice::from_raw_parts(place.cast::<u8>().add(known), bytes - known) };
+    if unknown.iter().any(|byte| *byte != 0) {
+        return Err(refuse(what, "it has a field that this version of sessile does not know"));
+    }
+    let mut value = default;
+    // SAFETY: `known` bytes are readable there and fit into `value`. Every pattern of bits is a `T`, whose fields are
+    // numbers and pointers that are looked at elsewhere.
+    unsafe { ptr::copy_nonoverlapping(place.cast::<u8>(), ptr::from_mut(&mut value).cast(), known) };
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@ mod fork;
 mod guard;
 mod handle;
 pub mod options;
+pub mod owner;
 pub mod salvage;
 pub mod session;
 pub mod stats;

@@ -1,6 +1,6 @@
 //! A session as it was read: a copy that belongs to the caller and changes no more.
 
-use sessile::{Session, SessionId};
+use sessile::{Session, SessionId, Timestamp};
 
 use crate::bytes::sessile_bytes;
 use crate::guard::guarded_or;
@@ -52,6 +52,20 @@ pub extern "C" fn sessile_session_created_at_ms(session: Option<&sessile_session
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_session_version(session: Option<&sessile_session>) -> u64 {
     session.map_or(0, |session| session.session.version.get())
+}
+
+/// Whose session it is, as its last set has said. The bytes are valid until the session is freed. Of NULL, and of
+/// nobody's: no bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_session_owner(session: Option<&sessile_session>) -> sessile_bytes {
+    let owner = session.and_then(|session| session.session.owner.as_ref());
+    owner.map_or(sessile_bytes::NONE, |owner| sessile_bytes::of(owner.as_bytes()))
+}
+
+/// The time that no expiry of the session passes, in milliseconds since 1970. Of NULL, and where there is none: 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_session_deadline_ms(session: Option<&sessile_session>) -> u64 {
+    session.and_then(|session| session.session.deadline).map_or(0, Timestamp::as_millis)
 }
 
 /// Ends a session's copy; the session in the store is not affected. NULL is nothing to end.

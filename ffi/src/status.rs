@@ -56,6 +56,12 @@ pub enum sessile_status {
     Io = 15,
     /// A defect in sessile: please report it with the error's message.
     Internal = 16,
+    /// The session was set since the version that a conditional write named. Nothing was done: read it again, and write
+    /// what becomes of both.
+    Conflict = 17,
+    /// The session of the version that a conditional write named was destroyed, has expired or was cleared. Nothing was
+    /// done, and there is nothing to write to.
+    Gone = 18,
     /// A defect in sessile that was caught at this boundary. The store goes on; the outcome of the call is unknown.
     /// Please report it with the error's message.
     Panic = 1000,
@@ -79,6 +85,8 @@ impl From<ErrorCode> for sessile_status {
             ErrorCode::Forked => Self::Forked,
             ErrorCode::NotADirectory => Self::NotADirectory,
             ErrorCode::Io => Self::Io,
+            ErrorCode::Conflict => Self::Conflict,
+            ErrorCode::Gone => Self::Gone,
             // A code that a later store has and this library does not: a test sees that there is none.
             _ => Self::Internal,
         }
@@ -112,6 +120,8 @@ fn message(status: u32) -> &'static CStr {
         13 => c"the store was opened before a fork; open it again in the new process",
         14 => c"the store's path is not a directory",
         15 => c"the operating system refused an operation",
+        17 => c"the session was changed since that version; read it again and write what becomes of both",
+        18 => c"the session of that version is gone",
         16 | 1000 => c"sessile has a defect; please report it with the error's message",
         _ => c"a status that this version of sessile does not know",
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sessile::{Error, Store, Timestamp};
+use sessile::{Error, Store, Timestamp, Version};
 
 use crate::bytes::sessile_bytes;
 use crate::error::{Failure, sessile_error, status};
@@ -254,6 +254,46 @@ pub extern "C" fn sessile_store_set(
     expires_at_ms: u64,
 ) -> sessile_status {
     operate(store, |store| store.set(&id.to_id()?, payload.to_payload()?, expiry(expires_at_ms))?.wait())
+}
+
+/// `sessile_store_set`, if the session is still the one of `version`: nobody has set it since, it was not destroyed or
+/// cleared, and it has not expired. Compared and written in one step. Blocks as `sessile_store_set` does, and to look
+/// for a session that is not in memory.
+///
+/// For a program that reads a session, works on it and writes it back, while others may do the same: nothing that
+/// another has written is lost, and a session that is gone does not come back. `version` is what
+/// `sessile_session_version` says of the session as it was read, or what the last `sessile_store_set_if` gave. Versions
+/// are never given twice, and hold across closing and opening; a touch changes none.
+///
+/// On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL. With
+/// these nothing was done:
+///
+/// - `SESSILE_STATUS_CONFLICT`: the session was set since. Read it again, and write what becomes of both.
+/// - `SESSILE_STATUS_GONE`: that session is gone, and what may be under its id is another one. Of a
+///   session that stood in the log when the store was opened, a version from before the first of its sets there may
+///   count as that, too.
+///
+/// - `SESSILE_STATUS_CORRUPTED`, `SESSILE_STATUS_IO`: the session could not be read; nothing was done.
+/// - The others are those of `sessile_store_set`.
+#[unsafe(no_mangle)]
+pub extern "C" fn sessile_store_set_if(
+    store: Option<&sessile_store>,
+    id: sessile_bytes,
+    payload: sessile_bytes,
+    expires_at_ms: u64,
+    version: u64,
+    version_out: Option<&mut MaybeUninit<u64>>,
+) -> sessile_status {
+    let version_out = version_out.map(|place| Output::clear(Some(place), "version_out"));
+    operate(store, |store| {
+        let (version, expires_at) = (Version::new(version), expiry(expires_at_ms));
+        let commit = store.set_if(&id.to_id()?, payload.to_payload()?, expires_at, version)?;
+        let written = commit.wait_version()?;
+        if let (Some(place), Some(written)) = (version_out, written) {
+            place?.put(written.get());
+        }
+        Ok(())
+    })
 }
 
 /// The expiry of a `set`, where 0 stands for the store's ttl.

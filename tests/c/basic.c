@@ -36,6 +36,87 @@ static void a_session_is_kept_read_and_removed(sessile_store *store) {
   CHECK_OK(sessile_store_destroy(store, bytes("a1b2")));
 }
 
+static void what_was_read_is_written_back_or_not_at_all(sessile_store *store) {
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_store_set(store, bytes("shared"), bytes("one"), FAR_MS));
+  CHECK_OK(sessile_store_get(store, bytes("shared"), &session));
+  const uint64_t read = sessile_session_version(session);
+  sessile_session_free(session);
+
+  uint64_t written = 0;
+  CHECK_OK(sessile_store_set_if(store, bytes("shared"), bytes("two"), FAR_MS, read, &written));
+  CHECK(written > read);
+  CHECK_OK(sessile_store_set_if(store, bytes("shared"), bytes("three"), FAR_MS, written, NULL));
+  uint64_t again = 7;
+  CHECK_STATUS(SESSILE_STATUS_CONFLICT,
+               sessile_store_set_if(store, bytes("shared"), bytes("four"), FAR_MS, written, &again));
+  CHECK(again == 0);
+  CHECK_OK(sessile_store_get(store, bytes("shared"), &session));
+  CHECK(equals(sessile_session_payload(session), "three"));
+  const uint64_t last = sessile_session_version(session);
+  sessile_session_free(session);
+
+  CHECK_OK(sessile_store_destroy(store, bytes("shared")));
+  CHECK_STATUS(SESSILE_STATUS_GONE, sessile_store_set_if(store, bytes("shared"), bytes("five"), FAR_MS, last, NULL));
+  CHECK_OK(sessile_store_get(store, bytes("shared"), &session));
+  CHECK(session == NULL);
+  sessile_error *error = NULL;
+  CHECK_OK(sessile_store_last_error(store, &error));
+  CHECK(sessile_error_status(error) == SESSILE_STATUS_GONE && strstr(sessile_error_message(error), "gone") != NULL);
+  sessile_error_free(error);
+}
+
+static void an_owners_sessions_are_found(sessile_store *store) {
+  sessile_set_options set_options = {0};
+  set_options.expires_at_ms = FAR_MS;
+  set_options.deadline_ms = FAR_MS + 10;
+  set_options.owner = bytes("ada");
+  const char *ids[] = {"phone", "laptop", "tablet"};
+  uint64_t version = 0;
+  for (size_t i = 0; i < 3; i++) {
+    CHECK_OK(sessile_store_set_with(store, bytes(ids[i]), bytes("{}"), &set_options, sizeof set_options, &version));
+    CHECK(version > 0);
+  }
+  /* A version goes with it, too. */
+  set_options.version = version;
+  CHECK_OK(sessile_store_set_with(store, bytes("tablet"), bytes("{}"), &set_options, sizeof set_options, NULL));
+  CHECK_STATUS(SESSILE_STATUS_CONFLICT,
+               sessile_store_set_with(store, bytes("tablet"), bytes("{}"), &set_options, sizeof set_options, NULL));
+  CHECK_OK(sessile_store_set(store, bytes("nobody's"), bytes("{}"), FAR_MS));
+
+  uint64_t count = 0;
+  CHECK_OK(sessile_store_count_of(store, bytes("ada"), &count));
+  CHECK(count == 3);
+  CHECK_OK(sessile_store_count_of(store, bytes("bob"), &count));
+  CHECK(count == 0);
+
+  sessile_cursor *cursor = NULL;
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_cursor_open_of(store, bytes("ada"), &cursor));
+  for (int i = 0; i < 3; i++) {
+    CHECK_OK(sessile_cursor_next(cursor, &session));
+    CHECK(session != NULL && equals(sessile_session_owner(session), "ada"));
+    CHECK(sessile_session_deadline_ms(session) == FAR_MS + 10);
+    sessile_session_free(session);
+  }
+  CHECK_OK(sessile_cursor_next(cursor, &session));
+  CHECK(session == NULL);
+  sessile_cursor_close(cursor);
+
+  /* No expiry passes the deadline. */
+  CHECK_OK(sessile_store_touch(store, bytes("phone"), FAR_MS + 20));
+  CHECK_OK(sessile_store_get(store, bytes("phone"), &session));
+  CHECK(sessile_session_expires_at_ms(session) == FAR_MS + 10);
+  sessile_session_free(session);
+
+  uint64_t destroyed = 0;
+  CHECK_OK(sessile_store_keep_newest_of(store, bytes("ada"), 2, bytes("phone"), &destroyed));
+  CHECK(destroyed == 1);
+  CHECK_OK(sessile_store_destroy_all_of(store, bytes("ada"), bytes("nobody's"), &destroyed));
+  CHECK(destroyed == 2);
+  CHECK_OK(sessile_store_destroy(store, bytes("nobody's")));
+}
+
 static void a_touch_moves_the_expiry(sessile_store *store) {
   sessile_session *session = NULL;
   CHECK_OK(sessile_store_set(store, bytes("touched"), bytes("x"), FAR_MS));
@@ -178,6 +259,8 @@ int main(void) {
   versions();
   sessile_store *store = open_store("sessions", SESSILE_DURABILITY_FSYNC);
   a_session_is_kept_read_and_removed(store);
+  what_was_read_is_written_back_or_not_at_all(store);
+  an_owners_sessions_are_found(store);
   a_touch_moves_the_expiry(store);
   bytes_of_any_value_are_kept(store);
   a_cursor_gives_every_session_once_in_order(store);

@@ -42,10 +42,43 @@ static void null_has_neutral_values(void) {
 }
 
 static void every_number_has_a_message(void) {
-  const uint32_t numbers[] = {0, 1, 16, 17, 999, 1000, 1001, UINT32_MAX};
+  const uint32_t numbers[] = {0, 1, 16, 17, 18, 19, 999, 1000, 1001, UINT32_MAX};
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
     CHECK(strlen(sessile_status_message(numbers[i])) > 0);
   }
+}
+
+static void owners_refuse(sessile_store *store) {
+  sessile_set_options set_options[2] = {{0}, {0}};
+  const sessile_bytes nobody = {NULL, 0};
+  const sessile_bytes lost = {NULL, 1};
+  uint64_t count = 7;
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT,
+               sessile_store_set_with(store, bytes("id"), bytes("x"), NULL, sizeof *set_options, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT,
+               sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, 0, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT,
+               sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, 7, NULL));
+  /* A later version's struct is taken as long as what is unknown is zero. */
+  CHECK_OK(sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, sizeof set_options, NULL));
+  set_options[1].version = 1;
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT,
+               sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, sizeof set_options, NULL));
+  /* And an earlier one's. */
+  CHECK_OK(sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, sizeof(uint64_t), NULL));
+  set_options[0].owner = lost;
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT,
+               sessile_store_set_with(store, bytes("id"), bytes("x"), set_options, sizeof *set_options, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_count_of(store, nobody, &count));
+  CHECK(count == 0);
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_count_of(store, bytes("ada"), NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_count_of(NULL, bytes("ada"), &count));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_destroy_all_of(store, nobody, nobody, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_keep_newest_of(store, nobody, 1, nobody, NULL));
+  sessile_cursor *cursor = NULL;
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_cursor_open_of(store, nobody, &cursor));
+  CHECK(cursor == NULL);
+  CHECK(sessile_session_owner(NULL).len == 0 && sessile_session_deadline_ms(NULL) == 0);
 }
 
 static void options_refuse(void) {
@@ -310,6 +343,7 @@ int main(void) {
   open_refuses();
   sessile_store *store = open_store("sessions", SESSILE_DURABILITY_FSYNC);
   operations_refuse_null(store);
+  owners_refuse(store);
   bytes_that_are_none_are_refused(store);
   ids_and_payloads_out_of_range_are_refused(store);
   a_failure_is_told_of(store);

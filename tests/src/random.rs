@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use sessile::{Durability, Error, Timestamp};
+use sessile::{Durability, Error, Timestamp, Version};
 
 use crate::disk::{Action, Fault};
 use crate::model::{Crash, Sessions, difference};
@@ -103,6 +103,12 @@ impl History {
         let name = self.name();
         let len = if self.random.u8(..8) == 0 { 100 } else { self.random.usize(20_000..120_000) };
         self.unsettled += len;
+        if self.random.u8(..4) == 0
+            && let Some(version) = self.version_of(&name)
+        {
+            self.set_if(&name, len, version);
+            return;
+        }
         let called = match self.kind {
             Kind::Touches if self.random.u8(..8) == 0 => {
                 let ttl_millis = self.random.u64(1..3000);
@@ -111,6 +117,32 @@ impl History {
             Kind::Touches => self.world.try_set_for_ttl(&name, len, self.ttl_millis),
             _ => self.world.try_set(&name, len, self.expires_at.as_millis() - self.world.now().as_millis()),
         };
+        self.note(called);
+    }
+
+    /// Of the session as it is; nothing where that cannot be read.
+    fn version_of(&self, name: &str) -> Option<Version> {
+        self.world.store().get(&id(name)).ok().flatten().map(|session| session.version)
+    }
+
+    /// Writes on condition of the version that is there, and of one that was there before it or never.
+    fn set_if(&mut self, name: &str, len: usize, version: Version) {
+        let stale = Version::new(self.random.u64(..version.get()));
+        let ttl_millis = match self.kind {
+            Kind::Touches => self.ttl_millis,
+            _ => self.expires_at.as_millis() - self.world.now().as_millis(),
+        };
+        match self.world.try_set_if(name, len, ttl_millis, stale) {
+            Err(Error::Conflict { .. } | Error::Gone { .. }) => {}
+            Err(error) => self.note(Err(error)),
+            Ok(()) => panic!("{name} has version {}, and was replaced as if it had {}", version.get(), stale.get()),
+        }
+        let called = self.world.try_set_if(name, len, ttl_millis, version);
+        assert!(
+            !matches!(called, Err(Error::Conflict { .. } | Error::Gone { .. })),
+            "{name} was read at version {}: {called:?}",
+            version.get()
+        );
         self.note(called);
     }
 

@@ -374,6 +374,8 @@ fn error_codes_keep_their_numbers_and_names() {
         (14, "NOT_A_DIRECTORY"),
         (15, "IO"),
         (16, "INTERNAL"),
+        (17, "CONFLICT"),
+        (18, "GONE"),
     ];
     let codes: Vec<_> = ErrorCode::ALL.into_iter().map(|code| (code as u32, code.name())).collect();
     assert_eq!(codes, table);
@@ -416,6 +418,8 @@ fn every_error_is_a_sentence_that_names_what_it_is_about() {
             &["open", "/srv/sessions", "the disk is gone"],
         ),
         (Error::Internal { what: reason() }, &["the reason", "report"]),
+        (Error::Conflict { version: 77 }, &["77", "read it again"]),
+        (Error::Gone { version: 77 }, &["77", "gone"]),
     ];
     let codes: Vec<_> = sentences.iter().map(|(error, _)| error.code()).collect();
     assert_eq!(codes, ErrorCode::ALL, "each error has its own code");

@@ -6,7 +6,7 @@ use std::fs;
 
 use real::damage::{base, based, corrupted, edit_base, logged, names, record};
 use real::{Place, copy, id, open, options, payload, seed, set};
-use sessile::{Error, Store};
+use sessile::{Error, Owner, SetOptions, Store};
 
 #[test]
 fn a_log_without_its_base_is_damage() {
@@ -145,4 +145,35 @@ fn a_session_that_the_index_does_not_name_is_found_by_a_check() {
     let report = store.check().unwrap();
     assert!(matches!(&*report.damage, [damage] if damage.id == Some(id("3"))), "{report:?}");
     assert_eq!(report.sessions, 10);
+}
+
+/// Somebody logs out everywhere, or logs in as one too many: another session's damage is no reason to refuse it.
+#[test]
+fn damage_to_one_session_of_an_owner_keeps_none_of_the_others() {
+    let owner = Owner::new("ada").unwrap();
+    let damaged_store = || {
+        let place = Place::new();
+        let store = open(&place.store());
+        for name in ["1", "2", "3"] {
+            let options = SetOptions { owner: Some(owner.clone()), ..SetOptions::default() };
+            store.set_with(&id(name), name.as_bytes(), options).unwrap().wait().unwrap();
+        }
+        store.close().unwrap();
+        let mut damaged = record(&place.store(), "2");
+        *damaged.last_mut().unwrap() ^= 1;
+        edit_base(&place.store(), |table| drop(table.insert(b"2".as_slice(), damaged.as_slice()).unwrap()));
+        let store = open(&place.store());
+        (place, store)
+    };
+    let (_place, store) = damaged_store();
+    assert!(matches!(store.sessions_of(&owner), Err(Error::Corrupted { .. })));
+    assert_eq!(store.destroy_all_of(&owner, Some(&id("3"))).unwrap(), 2, "the damaged one goes, too");
+    assert_eq!(store.count_of(&owner).unwrap(), 1);
+    assert_eq!(payload(&store, "3"), Some(b"3".to_vec()));
+    store.flush().unwrap();
+    assert!(store.check().unwrap().damage.is_empty());
+
+    let (_place, store) = damaged_store();
+    assert_eq!(store.keep_newest_of(&owner, 1, Some(&id("3"))).unwrap(), 1);
+    assert_eq!((payload(&store, "1"), payload(&store, "3")), (None, Some(b"3".to_vec())));
 }

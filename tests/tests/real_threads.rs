@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use real::{Place, far, id, options, payload, scan};
-use sessile::{Durability, Store};
+use sessile::{Durability, Error, Store};
 
 /// What thread `thread` last wrote, as its payloads say.
 fn number_in(payload: &[u8]) -> u64 {
@@ -149,4 +149,52 @@ fn a_session_that_several_threads_miss_at_once_is_found_by_all() {
     real::until("every callback was called with what was expected", || {
         called.load(Ordering::Relaxed) == asked.load(Ordering::Relaxed)
     });
+}
+
+#[test]
+fn threads_that_write_back_what_they_read_lose_nothing() {
+    const THREADS: u64 = 4;
+    const ROUNDS: u64 = 500;
+    const SESSIONS: u64 = 2;
+    for durability in [Durability::Write, Durability::Async] {
+        let place = Place::new();
+        // Little memory, so that what was read may have to be looked up before it is written.
+        let options = options(&place.store())
+            .durability(durability)
+            .cache_bytes(1000)
+            .checkpoint_interval(Duration::from_millis(100));
+        let store = Store::open(options).unwrap();
+        for session in 0..SESSIONS {
+            drop(store.set(&id(format!("{session}")), 0_u64.to_le_bytes().as_slice(), Some(far())).unwrap());
+        }
+        let conflicts = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (store, conflicts) = (&store, &conflicts);
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let name = id(format!("{}", (round + thread) % SESSIONS));
+                        loop {
+                            let session = store.get(&name).unwrap().unwrap();
+                            let counted = (number_in(&session.payload) + 1).to_le_bytes();
+                            std::thread::yield_now();
+                            let set = store.set_if(&name, counted.as_slice(), Some(far()), session.version);
+                            match set.and_then(sessile::Commit::wait) {
+                                Ok(()) => break,
+                                Err(Error::Conflict { .. } | Error::Gone { .. }) => {
+                                    conflicts.fetch_add(1, Ordering::Relaxed);
+                                }
+                                Err(error) => panic!("{error}"),
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let counted: u64 =
+            (0..SESSIONS).map(|session| number_in(&payload(&store, format!("{session}")).unwrap())).sum();
+        assert_eq!(counted, THREADS * ROUNDS, "{durability:?}");
+        assert!(conflicts.load(Ordering::Relaxed) > 0, "{durability:?}: the test missed its point");
+        store.close().unwrap();
+    }
 }

@@ -243,7 +243,7 @@ fn a_checkpoint_in_several_transactions_can_be_cut_off_between_them() {
     world.set("cleared", 100, HOUR);
     world.checkpoint();
     world.clear();
-    for number in 0..40 {
+    for number in 0..6 {
         world.set(&format!("big {number:02}"), 1 << 20, HOUR);
         world.commit();
     }
@@ -263,6 +263,34 @@ fn a_checkpoint_in_several_transactions_can_be_cut_off_between_them() {
         let mut crashed = world.after(moment, moment.after_power_loss(Loss::Everything, 0));
         crashed.open(Crash::PowerLoss);
     }
+}
+
+/// One sync of all of it would hold up those of the log, and what is written in vain where the base has to grow would
+/// hold up lookups.
+#[test]
+fn a_large_checkpoint_reaches_the_base_in_parts() {
+    const PART_BYTES_MAX: u64 = 8 << 20;
+    let options = small_options(Durability::Fsync).log_bytes_max(96 << 20);
+    let mut world = World::new(options, Durability::Fsync);
+    for number in 0..200 {
+        world.set(&format!("{number:03}"), 100_000, HOUR);
+        world.commit();
+    }
+    let first = world.disk.events();
+    world.checkpoint();
+    let (mut all, mut most, mut unsynced) = (0, 0, 0);
+    for event in world.disk.trace_after(first) {
+        if event.is_on_base(Action::Write) {
+            all += event.len;
+            unsynced += event.len;
+            most = most.max(unsynced);
+        } else if event.is_on_base(Action::Sync) {
+            unsynced = 0;
+        }
+    }
+    assert!(all > 2 * PART_BYTES_MAX, "only {all} bytes were written");
+    assert!(most <= PART_BYTES_MAX, "{most} of {all} bytes were written before a sync");
+    world.check();
 }
 
 #[test]

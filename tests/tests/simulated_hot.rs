@@ -5,10 +5,10 @@
 //! in it, because the operation that replaced it was not durable yet, or was a touch, or because nobody came
 //! back for what was left alone.
 
-use sessile::Durability;
+use sessile::{Durability, SetOptions};
 use sessile_tests::proof::{Effort, crash_at_every_moment};
 use sessile_tests::seed::{depth, seed};
-use sessile_tests::world::{World, small_options};
+use sessile_tests::world::{World, id, small_options};
 
 const HOUR: u64 = 3_600_000;
 
@@ -175,4 +175,41 @@ fn busy_sessions_survive_power_loss_at_every_moment() {
 #[test]
 fn busy_sessions_survive_kills_and_power_loss_with_write() {
     prove("busy_sessions_survive_kills_and_power_loss_with_write", Durability::Write);
+}
+
+/// Set and touched before anybody had looked up that it has a deadline, the touch alone is left in the log.
+#[test]
+fn a_touch_that_is_replayed_alone_does_not_pass_the_deadline() {
+    let mut world = World::small();
+    let deadline = world.in_millis(HOUR);
+    let options = SetOptions { deadline: Some(deadline), ..SetOptions::default() };
+    drop(world.store().set_with(&id("a"), *b"first", options).unwrap());
+    world.checkpoint();
+    world.kill();
+    world.open_unchecked().unwrap();
+    drop(world.store().set(&id("a"), *b"again", Some(world.in_millis(HOUR / 2))).unwrap());
+    // Nobody looks anything up meanwhile; the touch is in another segment.
+    fill(&mut world, 1_100_000);
+    drop(world.store().touch(&id("a"), world.in_millis(3 * HOUR)).unwrap());
+    // So that most of what has changed stands in that half.
+    for number in 0..6 {
+        world.set(&format!("small {number}"), 100, HOUR);
+    }
+    press(&mut world);
+    while world.simulation().step_reader() {}
+    world.simulation().step_committer();
+    try_checkpoint(&mut world);
+    world.simulation().step_committer();
+    try_checkpoint(&mut world);
+    assert_eq!(world.store().stats().checkpoints, 1);
+    for scanned in [false, true] {
+        world.kill();
+        world.open_unchecked().unwrap();
+        let session = match scanned {
+            false => world.store().get(&id("a")).unwrap().expect("it is there"),
+            true => world.store().scan(None, 1).unwrap().sessions.remove(0).1,
+        };
+        assert_eq!(&*session.payload, b"again");
+        assert_eq!((session.expires_at, session.deadline), (deadline, Some(deadline)), "scanned: {scanned}");
+    }
 }

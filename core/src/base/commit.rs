@@ -3,11 +3,11 @@
 use redb::{Database, ReadableTable, Table, WriteTransaction};
 
 use super::growth::Growth;
-use super::{Base, EXPIRY, Latch, META, META_KEY, SESSIONS};
-use crate::codec::{Malformed, Meta, Record, encode_meta, encode_record};
+use super::{Base, EXPIRY, Latch, META, META_KEY, OWNERS, SESSIONS};
+use crate::codec::{Malformed, Meta, Record, encode_meta, encode_record, owner_in_record};
 use crate::error::{Error, Result};
-use crate::session::SessionId;
-use crate::sweep::{Change, ChangeKind};
+use crate::session::{Owner, SessionId};
+use crate::sweep::{Change, ChangeKind, Whole};
 use crate::time::Timestamp;
 
 /// What one commit is to do.
@@ -127,6 +127,7 @@ impl Base {
         if batch.clear {
             transaction.delete_table(SESSIONS)?;
             transaction.delete_table(EXPIRY)?;
+            transaction.delete_table(OWNERS)?;
         }
         let mut committed = Vec::with_capacity(batch.changes.len());
         let mut index = IndexChanges::default();
@@ -156,31 +157,35 @@ impl Base {
         bytes: &mut Vec<u8>,
     ) -> Result<Committed, redb::Error> {
         let id = &change.id;
-        let (payload, created_at, expires_at, version) = match &change.kind {
+        let whole = match &change.kind {
             ChangeKind::Gone => {
-                sessions.remove(id.as_bytes())?;
+                let before = sessions.remove(id.as_bytes())?;
+                index.owned(id, before.as_ref().map_or(&[], |record| owner_in_record(record.value())), &[]);
                 index.moved(id, change.index_at, None);
                 return Ok(Committed::Removed);
             }
-            ChangeKind::Whole { payload, created_at, expires_at, version } => {
-                (payload.clone(), *created_at, *expires_at, *version)
-            }
+            ChangeKind::Whole(whole) => whole.clone(),
             ChangeKind::Expiry { expires_at } => {
                 let stored = match sessions.get(id.as_bytes())? {
                     Some(value) => self.stored(id, value.value()),
                     None => Err(self.corrupted(&format!("the session {id:?} is missing"))),
                 };
                 match stored {
-                    Ok(stored) => (stored.payload, stored.created_at, *expires_at, stored.version),
+                    Ok(stored) => Whole { expires_at: *expires_at, ..stored.into() },
                     Err(error) => return Ok(Committed::Damaged(error)),
                 }
             }
         };
+        let Whole { payload, created_at, expires_at, deadline, owner, version, first_version } = &whole;
+        let (created_at, expires_at, deadline) = (*created_at, *expires_at, *deadline);
+        let (version, first_version) = (*version, *first_version);
+        let owner = owner.as_ref().map_or([].as_slice(), Owner::as_bytes);
         // A due index entry is filed again; one that still lies ahead does for any later expiry.
         let index_at = change.index_at.filter(|at| *at <= expires_at && *at > now).unwrap_or(expires_at);
-        let record = Record { created_at, expires_at, version, index_at, payload: &payload };
+        let record = Record { created_at, expires_at, deadline, version, first_version, index_at, owner, payload };
         encode_record(id, &record, bytes).map_err(|Malformed(reason)| redb::Error::Corrupted(reason))?;
-        sessions.insert(id.as_bytes(), bytes.as_slice())?;
+        let before = sessions.insert(id.as_bytes(), bytes.as_slice())?;
+        index.owned(id, before.as_ref().map_or(&[], |record| owner_in_record(record.value())), owner);
         index.moved(id, change.index_at, Some(index_at));
         Ok(Committed::Stored { index_at })
     }
@@ -192,11 +197,14 @@ impl Base {
     }
 }
 
-/// Changes of the expiry index, gathered so that they can be made in its own order.
+/// Changes of the indexes, gathered so that they can be made in their own order.
 #[derive(Default)]
 struct IndexChanges {
     removed: Vec<(Timestamp, SessionId)>,
     added: Vec<(Timestamp, SessionId)>,
+    /// By owner.
+    disowned: Vec<(Box<[u8]>, SessionId)>,
+    owned: Vec<(Box<[u8]>, SessionId)>,
 }
 
 impl IndexChanges {
@@ -206,6 +214,19 @@ impl IndexChanges {
         }
         self.removed.extend(from.map(|from| (from, id.clone())));
         self.added.extend(to.map(|to| (to, id.clone())));
+    }
+
+    /// An empty owner is none.
+    fn owned(&mut self, id: &SessionId, from: &[u8], to: &[u8]) {
+        if from == to {
+            return;
+        }
+        if !from.is_empty() {
+            self.disowned.push((from.into(), id.clone()));
+        }
+        if !to.is_empty() {
+            self.owned.push((to.into(), id.clone()));
+        }
     }
 
     fn apply(mut self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
@@ -218,6 +239,62 @@ impl IndexChanges {
         for (time, id) in &self.added {
             index.insert((time.as_millis(), id.as_bytes()), ())?;
         }
+        if self.disowned.is_empty() && self.owned.is_empty() {
+            return Ok(());
+        }
+        let mut owners = transaction.open_table(OWNERS)?;
+        self.disowned.sort_unstable();
+        for (owner, id) in &self.disowned {
+            owners.remove((&**owner, id.as_bytes()))?;
+        }
+        self.owned.sort_unstable();
+        for (owner, id) in &self.owned {
+            owners.insert((&**owner, id.as_bytes()), ())?;
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::disk::Disk;
+    use crate::session::Payload;
+    use crate::storage::Storage;
+
+    fn owned(name: &str, owner: &str) -> Change {
+        let whole = Whole {
+            payload: Payload::from(b"payload".as_slice()),
+            created_at: Timestamp::from_millis(1),
+            expires_at: Timestamp::from_millis(1 << 40),
+            deadline: Timestamp::MIN,
+            owner: Owner::new(owner).ok(),
+            version: 1,
+            first_version: 1,
+        };
+        Change { id: SessionId::new(name).unwrap(), changed: 1, index_at: None, kind: ChangeKind::Whole(whole) }
+    }
+
+    /// What the index has too much would not be seen in any answer, since each session is looked at itself; it would
+    /// only grow.
+    #[test]
+    fn the_owners_index_has_what_the_records_name_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Disk);
+        let base = Base::create(&storage, directory.path(), 1 << 16, &Meta::NEW).unwrap();
+        let of = |owner: &str| base.owned_by(&Owner::new(owner).unwrap()).unwrap();
+        let ids = |names: &[&str]| names.iter().map(|name| SessionId::new(name).unwrap()).collect::<Vec<_>>();
+        let commit = |changes: &[Change]| drop(base.commit(&Batch { changes, ..Batch::default() }).unwrap());
+        assert_eq!(of("ada"), ids(&[]), "before anybody owned anything");
+        commit(&[owned("a", "ada"), owned("b", "ada"), owned("c", "")]);
+        assert_eq!(of("ada"), ids(&["a", "b"]));
+        commit(&[owned("a", "bob"), owned("c", "ada")]);
+        assert_eq!((of("ada"), of("bob")), (ids(&["b", "c"]), ids(&["a"])));
+        commit(&[Change::removal(SessionId::new("a").unwrap(), None), owned("b", "")]);
+        assert_eq!((of("ada"), of("bob")), (ids(&["c"]), ids(&[])));
+        base.commit(&Batch { clear: true, ..Batch::default() }).unwrap();
+        assert_eq!(of("ada"), ids(&[]));
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use crate::disk::Disk;
     use crate::session::{Payload, SessionId};
     use crate::storage::Storage;
-    use crate::sweep::ChangeKind;
+    use crate::sweep::{ChangeKind, Whole};
     use crate::time::Timestamp;
 
     /// Writes sessions of `len` bytes; those of a round follow those of the round before.
@@ -92,7 +92,9 @@ mod tests {
         let change = |number| {
             let (created_at, expires_at) = (Timestamp::from_millis(1), Timestamp::from_millis(1 << 40));
             let payload = Payload::from(vec![7; len].as_slice());
-            let kind = ChangeKind::Whole { payload, created_at, expires_at, version: 1 };
+            let (deadline, owner, version, first_version) = (Timestamp::MIN, None, 1, 1);
+            let whole = Whole { payload, created_at, expires_at, deadline, owner, version, first_version };
+            let kind = ChangeKind::Whole(whole);
             let id = SessionId::new(format!("{round:04} {number:06}")).unwrap();
             Change { id, changed: 1, index_at: None, kind }
         };

@@ -2,9 +2,9 @@
 
 use redb::ReadableTableMetadata;
 
-use super::{Base, EXPIRY, SESSIONS, StoredSession, Verified};
+use super::{Base, EXPIRY, OWNERS, SESSIONS, StoredSession, Verified};
 use crate::error::{Error, Result};
-use crate::session::SessionId;
+use crate::session::{Owner, SessionId};
 use crate::time::Timestamp;
 
 /// Part of what there is to read, bounded in number and in bytes, so that memory stays bounded however large
@@ -157,6 +157,28 @@ impl Base {
             let index = transaction.open_table(EXPIRY)?;
             let first = index.range::<(u64, &[u8])>(from..)?.next().transpose()?;
             Ok(first.map(|(key, _)| Timestamp::from_millis(key.value().0)))
+        })
+    }
+
+    /// The sessions that the base lists for an owner.
+    pub(crate) fn owned_by(&self, owner: &Owner) -> Result<Vec<SessionId>> {
+        let from: (&[u8], &[u8]) = (owner.as_bytes(), &[]);
+        self.read(|transaction| {
+            let owners = match transaction.open_table(OWNERS) {
+                // Nobody owned anything yet.
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                owners => owners?,
+            };
+            let mut ids = Vec::new();
+            for item in owners.range::<(&[u8], &[u8])>(from..)? {
+                let (key, _) = item?;
+                let (listed, id) = key.value();
+                if listed != owner.as_bytes() {
+                    break;
+                }
+                ids.extend(SessionId::new(id));
+            }
+            Ok(ids)
         })
     }
 

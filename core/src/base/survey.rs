@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::layout::BLOCK_BYTES;
 use super::refusal::Damage;
-use super::{Base, EXPIRY, SESSIONS};
+use super::{Base, EXPIRY, OWNERS, SESSIONS, StoredSession};
 use crate::codec::Meta;
 use crate::error::{Error, Result};
 use crate::session::SessionId;
@@ -86,10 +86,18 @@ impl Base {
         Ok((base, meta))
     }
 
-    /// Verifies up to `limit` records behind `after`, and that the expiry index has what they name.
+    /// Verifies up to `limit` records behind `after`, and that the indexes have what they name.
     pub(crate) fn check_records(&self, after: Option<&SessionId>, limit: usize) -> Result<RecordPage> {
         self.read(|transaction| {
             let (sessions, index) = (transaction.open_table(SESSIONS)?, transaction.open_table(EXPIRY)?);
+            let owners = match transaction.open_table(OWNERS) {
+                Err(redb::TableError::TableDoesNotExist(_)) => None,
+                owners => Some(owners?),
+            };
+            let is_listed = |owner: &[u8], id: &SessionId| match &owners {
+                Some(owners) => Ok::<_, redb::Error>(owners.get((owner, id.as_bytes()))?.is_some()),
+                None => Ok(false),
+            };
             let mut page = RecordPage::default();
             for item in sessions.range::<&[u8]>(bounds(Ordering::Greater, after.map(SessionId::as_bytes)))?.take(limit)
             {
@@ -98,6 +106,10 @@ impl Base {
                 match self.stored(&id, value.value()) {
                     Ok(stored) if index.get((stored.index_at.as_millis(), id.as_bytes()))?.is_none() => {
                         let error = self.corrupted(&format!("the expiry index has no entry for the session {id:?}"));
+                        page.damaged.push((id.clone(), error));
+                    }
+                    Ok(StoredSession { owner: Some(owner), .. }) if !is_listed(owner.as_bytes(), &id)? => {
+                        let error = self.corrupted(&format!("the owners' index has no entry for the session {id:?}"));
                         page.damaged.push((id.clone(), error));
                     }
                     Ok(_) => {}

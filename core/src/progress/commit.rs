@@ -12,6 +12,9 @@ use super::{Need, Progress, Waiting};
 use crate::error::Error;
 use crate::error::Result;
 use crate::lock::Mutex;
+use crate::session::Version;
+#[cfg(doc)]
+use crate::store::Store;
 
 /// A write that was accepted: visible to every read from now on, acknowledged as the store's durability says.
 ///
@@ -23,8 +26,8 @@ pub struct Commit(Inner);
 #[derive(Debug)]
 enum Inner {
     Done,
-    At { progress: Arc<Progress>, number: u64, need: Need },
-    Deferred { progress: Arc<Progress>, deferred: Arc<Deferred> },
+    At { progress: Arc<Progress>, number: u64, need: Need, is_version: bool },
+    Deferred { progress: Arc<Progress>, deferred: Arc<Deferred>, is_version: bool },
 }
 
 impl Commit {
@@ -33,11 +36,30 @@ impl Commit {
     }
 
     pub(crate) const fn at(progress: Arc<Progress>, number: u64, need: Need) -> Self {
-        Self(Inner::At { progress, number, need })
+        Self(Inner::At { progress, number, need, is_version: false })
+    }
+
+    /// Of a set: its number is the session's version.
+    pub(crate) const fn with_version(mut self) -> Self {
+        if let Inner::At { is_version, .. } | Inner::Deferred { is_version, .. } = &mut self.0 {
+            *is_version = true;
+        }
+        self
     }
 
     pub(crate) const fn deferred(progress: Arc<Progress>, deferred: Arc<Deferred>) -> Self {
-        Self(Inner::Deferred { progress, deferred })
+        Self(Inner::Deferred { progress, deferred, is_version: false })
+    }
+
+    /// The version that a [`Store::set`] or a [`Store::set_if`] has given its session, for the next `set_if`. `None` of
+    /// every other write, and of a `set_if` whose session has yet to be looked up.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match &self.0 {
+            Inner::At { number, is_version: true, .. } => Some(Version::new(*number)),
+            Inner::Deferred { deferred, is_version: true, .. } => deferred.number().map(Version::new),
+            _ => None,
+        }
     }
 
     /// Whether the write is acknowledged, or has failed, already.
@@ -45,8 +67,8 @@ impl Commit {
     pub fn is_complete(&self) -> bool {
         match &self.0 {
             Inner::Done => true,
-            Inner::At { progress, number, need } => progress.answer(*number, *need).is_some(),
-            Inner::Deferred { progress, deferred } => match &*deferred.state.lock() {
+            Inner::At { progress, number, need, .. } => progress.answer(*number, *need).is_some(),
+            Inner::Deferred { progress, deferred, .. } => match &*deferred.state.lock() {
                 DeferredState::Waiting(_) => false,
                 DeferredState::At(number, need) => progress.answer(*number, *need).is_some(),
                 DeferredState::Done(_) => true,
@@ -59,12 +81,13 @@ impl Commit {
     /// # Errors
     /// [`Error::Poisoned`]: the outcome is unknown until the store was opened again.
     /// [`Error::DiskFull`]: not acknowledged; it will be written should there be room again.
-    /// [`Error::Io`], [`Error::Corrupted`]: a touch could not read the session it was for.
+    /// [`Error::Conflict`], [`Error::Gone`]: a [`Store::set_if`] whose condition does not hold; nothing was written.
+    /// [`Error::Io`], [`Error::Corrupted`]: a touch, or a `set_if`, could not read the session it was for.
     pub fn wait(self) -> Result<()> {
         match self.0 {
             Inner::Done => Ok(()),
-            Inner::At { progress, number, need } => progress.wait(number, need),
-            Inner::Deferred { progress, deferred } => {
+            Inner::At { progress, number, need, .. } => progress.wait(number, need),
+            Inner::Deferred { progress, deferred, .. } => {
                 let slot = Arc::new(Slot::default());
                 match deferred.ask(&progress, Waiter::Thread(Arc::clone(&slot))) {
                     Some(answer) => answer,
@@ -72,6 +95,20 @@ impl Commit {
                 }
             }
         }
+    }
+
+    /// As [`Commit::wait`], and gives what [`Commit::version`] gives then.
+    ///
+    /// # Errors
+    /// As [`Commit::wait`].
+    pub fn wait_version(self) -> Result<Option<Version>> {
+        let version = self.version();
+        let deferred = match &self.0 {
+            Inner::Deferred { deferred, is_version: true, .. } => Some(Arc::clone(deferred)),
+            _ => None,
+        };
+        self.wait()?;
+        Ok(version.or_else(|| deferred?.number().map(Version::new)))
     }
 
     /// Answers at once if the write is acknowledged already, and drops `callback`. Otherwise `None`:
@@ -85,8 +122,10 @@ impl Commit {
     {
         match self.0 {
             Inner::Done => Some(Ok(())),
-            Inner::At { progress, number, need } => progress.ask(number, need, Waiter::Callback(Box::new(callback))),
-            Inner::Deferred { progress, deferred } => deferred.ask(&progress, Waiter::Callback(Box::new(callback))),
+            Inner::At { progress, number, need, .. } => {
+                progress.ask(number, need, Waiter::Callback(Box::new(callback)))
+            }
+            Inner::Deferred { progress, deferred, .. } => deferred.ask(&progress, Waiter::Callback(Box::new(callback))),
         }
     }
 }
@@ -124,6 +163,14 @@ impl Deferred {
             }
             DeferredState::At(number, need) => progress.ask(*number, *need, waiter),
             DeferredState::Done(answer) => Some(answer.clone()),
+        }
+    }
+
+    /// The number that the write got, if it got one by now.
+    fn number(&self) -> Option<u64> {
+        match &*self.state.lock() {
+            DeferredState::At(number, _) => Some(*number),
+            DeferredState::Waiting(_) | DeferredState::Done(_) => None,
         }
     }
 

@@ -67,6 +67,9 @@ impl Table {
     pub(super) fn void(&self, waiter: Waiter, number: u64) {
         match waiter {
             Waiter::Touch { write, deferred, .. } => deferred.follow(&self.progress, number, write.need),
+            Waiter::SetIf { set, deferred } => {
+                deferred.complete(&self.progress, Err(Error::Gone { version: set.version.get() }));
+            }
             waiter => self.answer(waiter, Ok(None)),
         }
     }
@@ -106,12 +109,13 @@ impl Table {
         }
     }
 
-    /// Waits until every touch called before has found its session, or none: only then it is in the committer's queue.
-    pub(crate) fn wait_for_touches(&self) {
+    /// Waits until every touch and every conditional set called before has found its session, or none: only then it is
+    /// in the committer's queue.
+    pub(crate) fn wait_for_deferred(&self) {
         let mut found = Vec::new();
         for shard in self.shards() {
             for lookup in shard.lock().lookups.values_mut() {
-                if lookup.waiters.iter().any(|waiter| matches!(waiter, Waiter::Touch { .. })) {
+                if lookup.waiters.iter().any(|waiter| matches!(waiter, Waiter::Touch { .. } | Waiter::SetIf { .. })) {
                     let (sender, receiver) = channel::bounded(1);
                     lookup.waiters.push(Waiter::Blocked(sender));
                     found.push(receiver);
@@ -119,7 +123,7 @@ impl Table {
             }
         }
         for found in found {
-            // A failure is the touch's own answer.
+            // A failure is the operation's own answer.
             drop(found.recv());
         }
     }

@@ -2,9 +2,9 @@
 
 use super::Table;
 use crate::codec::{Created, Operation};
-use crate::entry::{Content, Dirty, Entry, InBase};
+use crate::entry::{Content, Dirty, Entry, InBase, NewContent};
 use crate::error::Result;
-use crate::session::{Payload, SessionId};
+use crate::session::{Owner, Payload, SessionId};
 use crate::time::Timestamp;
 
 impl Table {
@@ -16,15 +16,10 @@ impl Table {
                 drop(self.wipe(&mut shards, number));
             }
             Operation::Set { id, created, expires_at, payload } => {
-                let id = SessionId::new(id)?;
-                let mut shard = self.lock(&id);
-                let mut new = self.successor(shard.entries.get(&id), Timestamp::MIN);
-                new.created = match created {
-                    Created::Inherited(at) if new.base != InBase::Unknown => Created::At(*at),
-                    created => *created,
-                };
-                let expires_at = Timestamp::from_millis(*expires_at);
-                self.install(&mut shard, &id, new, Payload::from(*payload), expires_at, number);
+                self.replay_set(id, *created, replayed(*expires_at, 0, &[], payload)?, number)?;
+            }
+            Operation::SetWith { id, created, expires_at, deadline, owner, payload } => {
+                self.replay_set(id, *created, replayed(*expires_at, *deadline, owner, payload)?, number)?;
             }
             Operation::Touch { id, expires_at } => {
                 let id = SessionId::new(id)?;
@@ -36,6 +31,31 @@ impl Table {
                 self.bury(&mut self.lock(&id), &id, number);
             }
         }
+        Ok(())
+    }
+
+    fn replay_set(&self, id: &[u8], created: Created, content: NewContent, number: u64) -> Result<()> {
+        let id = SessionId::new(id)?;
+        let mut shard = self.lock(&id);
+        let mut new = self.successor(shard.entries.get(&id), Timestamp::MIN);
+        new.created = match created {
+            Created::Inherited(at) if new.base != InBase::Unknown => Created::At(at),
+            created => created,
+        };
+        let before = match shard.entries.get(&id) {
+            Some(Entry { content: Content::Live(live), .. }) => Some(live.created),
+            _ => None,
+        };
+        let goes_on = match (before, new.created) {
+            // It was created then, or goes on with one that the base had before.
+            (Some(Created::Inherited(at)), Created::At(created)) => created <= at,
+            (before, created) => before == Some(created),
+        };
+        if !goes_on {
+            // Whether the one before had expired the log does not say. A session that goes on keeps its creation time.
+            new.known_since = None;
+        }
+        self.install(&mut shard, &id, new, content, number);
         Ok(())
     }
 
@@ -55,4 +75,14 @@ impl Table {
             entry.changed = number;
         });
     }
+}
+
+/// What a set in the log gives its session.
+fn replayed(expires_at: u64, deadline: u64, owner: &[u8], payload: &[u8]) -> Result<NewContent> {
+    Ok(NewContent {
+        payload: Payload::from(payload),
+        expires_at: Timestamp::from_millis(expires_at),
+        deadline: Timestamp::from_millis(deadline),
+        owner: if owner.is_empty() { None } else { Some(Owner::new(owner)?) },
+    })
 }

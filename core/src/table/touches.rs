@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Table, WriteContext};
-use crate::entry::{Content, Dirty, Entry};
+use crate::entry::{Content, Dirty, Entry, within};
 use crate::error::Result;
 use crate::progress::Deferred;
 use crate::sequencer::{Haste, Queued, Start, Urgency};
@@ -69,6 +69,7 @@ impl Table {
         if before.expires_at <= write.now {
             return Ok(None);
         }
+        let expires_at = within(expires_at, before.deadline);
         if before.expires_at == expires_at {
             // Nothing to do, but whoever asks is told that it expires no later: not before that is on the disk.
             return Ok(entry.expiry_waits.then_some(entry.changed));

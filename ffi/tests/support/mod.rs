@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources that are in the header, in the order of the header.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "abi",
     "version",
     "status",
@@ -18,6 +18,7 @@ const SOURCES: [&str; 14] = [
     "session",
     "store",
     "cursor",
+    "owner",
     "completion",
     "stats",
     "upkeep",

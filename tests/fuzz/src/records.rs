@@ -28,6 +28,8 @@ pub const WHOLE_RECORD: u8 = 4;
 
 /// By the format: the operation that has no id, and how long ids are at most.
 const CLEAR: u64 = 3;
+/// The record format that is written.
+const RECORD_FORMAT: u8 = 2;
 const ID_BYTES_MAX: u64 = 256;
 
 /// Runs one input.
@@ -68,8 +70,10 @@ fn meta(bytes: &[u8]) {
 
 fn record(id: &SessionId, bytes: &[u8]) {
     let Some(again) = recode_record(id, bytes) else { return };
-    // A time beyond the last one there is counts as that.
-    if times(bytes).is_some_and(|times| times.iter().all(|time| *time <= Timestamp::MAX.as_millis())) {
+    // One of the format before is written in this one. A time beyond the last one there is counts as that.
+    if bytes.get(4) == Some(&RECORD_FORMAT)
+        && times(bytes).is_some_and(|times| times.iter().all(|time| *time <= Timestamp::MAX.as_millis()))
+    {
         same_or_shorter(bytes, &again);
     }
     assert_eq!(recode_record(id, &again), Some(again), "a record that changes as it is encoded");
@@ -84,13 +88,14 @@ fn id_len(operation: &[u8]) -> Option<u64> {
     if choice == CLEAR { None } else { Some(take_number(rest)?.0) }
 }
 
-/// The times of a record: created, expires, under which the index has it.
-fn times(record: &[u8]) -> Option<[u64; 3]> {
+/// The times of a record: created, expires, deadline, under which the index has it.
+fn times(record: &[u8]) -> Option<[u64; 4]> {
     let (created_at, rest) = take_number(record.get(5..)?)?;
     let (expires_at, rest) = take_number(rest)?;
-    let (_deadline, rest) = take_number(rest)?;
+    let (deadline, rest) = take_number(rest)?;
     let (_version, rest) = take_number(rest)?;
-    Some([created_at, expires_at, take_number(rest)?.0])
+    let (_versions_before, rest) = take_number(rest)?;
+    Some([created_at, expires_at, deadline, take_number(rest)?.0])
 }
 
 fn same_or_shorter(bytes: &[u8], again: &[u8]) {

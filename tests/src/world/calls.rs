@@ -1,7 +1,7 @@
 //! The calls that a world's model knows of.
 
 use sessile::simulation::Clock;
-use sessile::{Commit, Error, Timestamp};
+use sessile::{Commit, Error, Timestamp, Version};
 
 use super::{World, id};
 use crate::model::Call;
@@ -42,6 +42,25 @@ impl World {
     /// As [`World::try_set`].
     pub fn set(&mut self, name: &str, len: usize, ttl_millis: u64) {
         self.try_set(name, len, ttl_millis).expect("a set that is accepted");
+    }
+
+    /// As [`World::try_set`], if the session has this version. A lookup it needs is done at once.
+    ///
+    /// # Errors
+    /// As [`sessile::Store::set_if`], of the call and of its lookup.
+    pub fn try_set_if(&mut self, name: &str, len: usize, ttl_millis: u64, version: Version) -> Result<(), Error> {
+        let (payload, expires_at) = (self.payload(len), self.in_millis(ttl_millis));
+        let commit = self.simulation().store().set_if(&id(name), payload.clone(), Some(expires_at), version)?;
+        // The committer first: it hands the readers what an earlier write of the session waits for.
+        self.simulation().step_committer();
+        while self.simulation().step_reader() {}
+        if commit.version().is_none() {
+            assert!(commit.is_complete(), "{name} was not looked up");
+            // Its condition did not hold, or could not be looked at.
+            return commit.wait();
+        }
+        self.called(Call::Set { id: name.to_owned(), payload, expires_at }, commit);
+        Ok(())
     }
 
     /// Moves the expiry to `ttl_millis` from now. A lookup it needs is done at once.
