@@ -5,8 +5,11 @@
 use std::fs;
 use std::path::Path;
 
-/// Bytes that this process has caused to be written to any disk, since it started. Counted by the page, when a page
-/// in memory first differs from the disk's; the file system's own journal is not in it.
+/// Bytes that this process has made differ from the disk's, since it started: not bytes that were written. The kernel
+/// counts when a folio, the unit of its page cache, is first changed, and counts all of it; what reaches the disk are the
+/// blocks in it that changed. Where a file system has large folios (ext4 since Linux 6.16, XFS), a folio has up to as
+/// much as was written in one call when it was made, such as the megabyte of zeros that a segment begins with, so that
+/// an append of 4 KiB can count for 1 MiB. The file system's own journal is not in it.
 #[must_use]
 pub fn process_written_bytes() -> Option<u64> {
     let counters = fs::read_to_string("/proc/self/io").ok()?;

@@ -1,5 +1,8 @@
 //! Bytes written for each operation, by workload, as the kernel counts them: everything, from the first operation to
 //! the end of a flush behind the last, so that nothing is left to be written later.
+//!
+//! What counts is the device's counter. The process's own is beside it because it is what tools such as `iotop` show: on
+//! file systems with large folios it is several times what was written; see [`sessile_benches::kernel`].
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +16,7 @@ use crate::stores::Stores;
 use crate::traffic::{Callers, sets};
 
 const RATE: Metric = Metric::more("rate", "operations/s");
-const PROCESS: Metric = Metric::less("written by the process", "× id + payload");
+const PROCESS: Metric = Metric::less("changed in the page cache, by the folio", "× id + payload");
 const DEVICE: Metric = Metric::less("written to the device, by everybody", "× id + payload");
 
 const CALLERS: Callers = Callers::Threads(64);
