@@ -2,6 +2,6 @@
 'use strict'
 
 const { SessileError } = require('./lib/errors.js')
-const { SessileStore } = require('./lib/store.js')
+const { SessileStore } = require('./lib/express-store.js')
 
 module.exports = { SessileStore, SessileError }

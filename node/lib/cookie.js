@@ -49,9 +49,11 @@ function formOf(session) {
   return typeof form === 'object' && form !== null ? form : undefined
 }
 
-// Whether `now` has something that `before` has not, other than another time in `expires`.
+// Whether `now` has something that `before` has not, other than another time in `expires`; or in `originalExpires`,
+// in which @fastify/session keeps what `expires` was.
 function differs(before, now) {
   for (const key of Object.keys(now)) {
+    if (key === 'originalExpires') continue
     if (key === 'expires') {
       if (!before.expires !== !now.expires) return true
     } else if (key === 'originalMaxAge') {

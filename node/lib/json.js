@@ -2,7 +2,6 @@
 // compares a session's JSON to see whether a request changed it.
 'use strict'
 
-const { refresh } = require('./cookie.js')
 const { SessileError } = require('./errors.js')
 
 const OPENING_BRACE = 0x7b
@@ -33,9 +32,9 @@ function unserializable(cause) {
 }
 
 // The session that was kept as `json`, with the expiry that touches have moved since.
-function fromJson(json, expiresAt) {
+function fromJson(json, expiresAt, dialect) {
   const session = parse(json)
-  refresh(session.cookie, expiresAt)
+  dialect.refresh(session, expiresAt)
   return session
 }
 

@@ -12,11 +12,16 @@ const DAY = 24 * 60 * 60
 const CENTURY = 100 * 365 * DAY
 
 const DURABILITIES = ['fsync', 'write', 'async']
+const CONFLICTS = ['merge', 'overwrite', 'reject']
 
 const OPTIONS = {
   path: { check: checkPath },
   ttl: { default: DAY, check: checkTtl },
-  durability: { default: 'fsync', check: checkDurability },
+  durability: { default: 'fsync', check: checkOneOf, values: DURABILITIES },
+  owner: { check: checkOwner },
+  maxPerOwner: { check: checkMaxPerOwner },
+  maxLifetime: { check: (name, value) => value === undefined || lifetime(name, value) },
+  conflict: { default: 'merge', check: checkOneOf, values: CONFLICTS },
   cacheBytes: bytes({ default: 64 * MIB, min: 0 }),
   dirtyBytes: bytes({ default: 64 * MIB, min: MIB }),
   baseCacheBytes: bytes({ default: 32 * MIB, min: MIB }),
@@ -44,6 +49,12 @@ function checkOptions(options) {
   }
   // Relative to where the process is now: it may change its directory before the store is opened again.
   checked.path = path.resolve(checked.path)
+  if (checked.maxPerOwner !== undefined && checked.owner === undefined) {
+    throw invalidOption(
+      TypeError,
+      "option 'maxPerOwner' needs the option 'owner', which tells whose a session is"
+    )
+  }
   if (checked.logBytesMax < 4 * checked.payloadBytesMax) {
     throw invalidOption(
       RangeError,
@@ -90,6 +101,24 @@ function checkTtl(name, value) {
   lifetime(name, value)
 }
 
+function checkOwner(name, value) {
+  if (value === undefined || typeof value === 'function') return
+  if (typeof value !== 'string' || value === '') {
+    throw invalidOption(
+      TypeError,
+      `option '${name}' is a function of the session, or a path like 'passport.user', not ${inWords(value)}`
+    )
+  }
+}
+
+function checkMaxPerOwner(name, value) {
+  if (value === undefined) return
+  checkNumber(name, value, { min: 1, max: 1_000_000, unit: 'sessions' })
+  if (!Number.isInteger(value)) {
+    throw invalidOption(RangeError, `option '${name}' is a whole number of sessions, not ${value}`)
+  }
+}
+
 // 0 is off.
 function checkScrubInterval(name, value) {
   if (value !== 0) checkNumber(name, value, { min: 1, max: 100 * DAY, unit: 'seconds' })
@@ -110,10 +139,14 @@ function checkPath(name, value) {
   }
 }
 
-function checkDurability(name, value) {
-  if (DURABILITIES.includes(value)) return
+function checkOneOf(name, value, { values }) {
+  if (values.includes(value)) return
   const Type = typeof value === 'string' ? RangeError : TypeError
-  throw invalidOption(Type, `option '${name}' is 'fsync', 'write' or 'async', not ${inWords(value)}`)
+  const [last, ...others] = values.map(inWords).reverse()
+  throw invalidOption(
+    Type,
+    `option '${name}' is ${others.reverse().join(', ')} or ${last}, not ${inWords(value)}`
+  )
 }
 
 function bytes(range) {

@@ -18,13 +18,19 @@ function warn(store, error) {
   tell(store, 'warning', error)
 }
 
+// Tells of a conflict between two requests by the store's `conflict` event; who does not listen is not told.
+function tellOfConflict(store, conflict) {
+  emit(store, 'conflict', conflict)
+}
+
 function tell(store, event, error) {
-  if (store.listenerCount(event) === 0) {
-    warnOnce(error)
-    return
-  }
+  if (store.listenerCount(event) === 0) warnOnce(error)
+  else emit(store, event, error)
+}
+
+function emit(store, event, what) {
   try {
-    store.emit(event, error)
+    store.emit(event, what)
   } catch (thrown) {
     throwLater(thrown)
   }
@@ -36,4 +42,4 @@ function warnOnce(error) {
   process.emitWarning(error.message, { type: 'SessileWarning', code: error.code })
 }
 
-module.exports = { report, warn }
+module.exports = { report, tellOfConflict, warn }

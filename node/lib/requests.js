@@ -11,9 +11,11 @@ const native = require('./native.js')
 const { Deferred, settle } = require('./replies.js')
 const { report, warn } = require('./reports.js')
 
-// Written by the addon: the expiry of the session that `get` returned at once, then the numbers of the
-// requests of a batch that were simply done.
-const figures = new Float64Array(1 + 256)
+// Written by the addon: of the session that `get` returned at once its expiry, its version and the first version of
+// it that memory knows of, or of one that `set` wrote its version; then the numbers of the requests of a batch that
+// were simply done.
+const HEAD = 3
+const figures = new Float64Array(HEAD + 256)
 
 const port = native.portOpen(deliver, figures)
 
@@ -33,24 +35,25 @@ let exiting = false
 
 // One pending operation.
 class Request {
-  // `convert(value, expiresAt)` makes the result of what the addon answered; it may throw.
-  constructor(work, reply, convert) {
+  // `convert(value, expiresAt, version, knownSince, id)` makes the result of what the addon answered; it may throw.
+  constructor(work, reply, convert, id) {
     this.work = work
     this.reply = reply
     this.convert = convert
+    this.id = id
     // A callback runs in the asynchronous context of the call that it was given to.
     this.scope = reply instanceof Deferred ? null : new AsyncResource('SessileRequest')
     work.begin()
   }
 
-  finish(failure, value, expiresAt) {
+  finish(failure, value, expiresAt, version, knownSince) {
     let error = null
     let result
     if (failure !== null) {
       error = fromFailure(failure)
     } else if (this.convert !== undefined) {
       try {
-        result = this.convert(value, expiresAt)
+        result = this.convert(value, expiresAt, version, knownSince, this.id)
       } catch (thrown) {
         error = thrown
       }
@@ -141,10 +144,10 @@ function expect(answer, number, work, reply, convert) {
 }
 
 function deliver(done, results, notices) {
-  for (let i = 1; i <= done; i++) finish(figures[i], null, null, 0)
+  for (let i = HEAD; i < HEAD + done; i++) finish(figures[i], null, null, 0, 0, 0)
   if (results !== null) {
-    for (let i = 0; i < results.length; i += 4) {
-      finish(results[i], results[i + 1], results[i + 2], results[i + 3])
+    for (let i = 0; i < results.length; i += 6) {
+      finish(results[i], results[i + 1], results[i + 2], results[i + 3], results[i + 4], results[i + 5])
     }
   }
   if (notices !== null) {
@@ -152,11 +155,11 @@ function deliver(done, results, notices) {
   }
 }
 
-function finish(number, failure, value, expiresAt) {
+function finish(number, failure, value, expiresAt, version, knownSince) {
   const request = pending[number]
   pending[number] = undefined
   free.push(number)
-  request.finish(failure, value, expiresAt)
+  request.finish(failure, value, expiresAt, version, knownSince)
 }
 
 function notify(number, failure, isWarning) {

@@ -2,7 +2,7 @@
 // as long as it likes; it stays in order while sessions come and go.
 'use strict'
 
-const { fromJson, unreadable } = require('./json.js')
+const { unreadable } = require('./json.js')
 
 const PAGE_LEN = 128
 
@@ -16,13 +16,14 @@ async function* ids(page) {
   } while (after !== null)
 }
 
-// Yields the living sessions as [id, session].
-async function* entries(page) {
+// Yields the living sessions as [id, session]. `read(id, json, expiresAt, version)` makes each session.
+async function* entries(page, read) {
   let after = null
   do {
     const { next, sessions } = await page(after, PAGE_LEN, true)
-    for (let i = 0; i < sessions.length; i += 3) {
-      yield [sessions[i], read(sessions[i], sessions[i + 1], sessions[i + 2])]
+    for (let i = 0; i < sessions.length; i += 4) {
+      const [id, json, expiresAt, version] = sessions.slice(i, i + 4)
+      yield [id, readable(read, id, json, expiresAt, version)]
     }
     after = next
   } while (after !== null)
@@ -31,23 +32,24 @@ async function* entries(page) {
 // All living sessions as an array. Each has its `id`, as express-session's own have: not enumerable, so
 // that it is not kept with the session when that is set again. A session with an `id` among its own data
 // keeps that; `entries` tells which is which.
-async function all(page) {
+async function all(page, read) {
   const sessions = []
-  for await (const [id, session] of entries(page)) {
+  for await (const [id, session] of entries(page, read)) {
     if (!Object.hasOwn(session, 'id')) Object.defineProperty(session, 'id', { value: id })
     sessions.push(session)
   }
   return sessions
 }
 
-function read(id, json, expiresAt) {
+// A session as `read` makes it; what cannot be read says which session it is.
+function readable(read, id, json, expiresAt, version) {
   try {
     if (json === null) throw unreadable()
-    return fromJson(json, expiresAt)
+    return read(id, json, expiresAt, version)
   } catch (error) {
     // Not in the message, since logs are no place for ids that log somebody in.
     throw Object.defineProperty(error, 'sessionId', { value: id })
   }
 }
 
-module.exports = { ids, entries, all }
+module.exports = { ids, entries, all, readable }

@@ -45,12 +45,23 @@ pub(crate) fn text<'env>(env: &'env Env, payload: &[u8]) -> Result<Unknown<'env>
     Ok(env.create_string(text)?.to_unknown())
 }
 
-/// A session's JSON and expiry, or that there is none, as the store answers a read.
-pub(crate) fn found(session: Option<Session>) -> (Answer, f64) {
+/// A session's JSON, or that there is none, and the figures that go with it, as the store answers a read.
+pub(crate) fn found(session: Option<Session>) -> (Answer, [f64; 3]) {
     match session {
-        Some(session) => (Answer::Text(session.payload), raw::number(session.expires_at.as_millis())),
-        None => (Answer::Missing, 0.0),
+        Some(session) => {
+            let figures = figures(&session);
+            (Answer::Text(session.payload), figures)
+        }
+        None => (Answer::Missing, NO_FIGURES),
     }
+}
+
+/// Of what is no session.
+pub(crate) const NO_FIGURES: [f64; 3] = [0.0; 3];
+
+/// A session's expiry, its version, and the first version of it that memory knows of.
+pub(crate) fn figures(session: &Session) -> [f64; 3] {
+    [session.expires_at.as_millis(), session.version.get(), session.known_since.get()].map(raw::number)
 }
 
 fn object<'env>(env: &'env Env, figures: &[(&'static str, u64)]) -> napi::Result<Object<'env>> {

@@ -2,14 +2,15 @@
 
 use napi::bindgen_prelude::{Array, Env, JsValue, Null, ToNapiValue, Unknown, sys};
 
-use crate::answer::text;
+use crate::answer::{NO_FIGURES, figures, text};
 use crate::damage;
 use crate::failure::Failure;
+use crate::page;
 use crate::queue::{Completion, Notice, Outcome};
 use crate::raw;
 
 /// The completions that say more than "done": null where there are none, else a flat array of request,
-/// failure or null, value, and expiry in turn.
+/// failure or null, value, and the three figures of a session, in turn.
 pub(crate) struct Results(pub(crate) Vec<Completion>);
 
 /// Null where there are none, else a flat array of store number, failure, and whether it is only a
@@ -33,28 +34,30 @@ impl ToNapiValue for Results {
 
 fn add_outcome(env: &Env, list: &mut Array<'_>, outcome: Result<Outcome, Failure>) -> napi::Result<()> {
     match outcome.and_then(|outcome| value(env, outcome)) {
-        Ok((value, expires_at)) => {
+        Ok((value, figures)) => {
             list.insert(Null)?;
             list.insert(value)?;
-            list.insert(expires_at)
+            figures.into_iter().try_for_each(|figure| list.insert(figure))
         }
         Err(failure) => {
             list.insert(failure.to_object(env)?)?;
             list.insert(Null)?;
-            list.insert(0.0)
+            NO_FIGURES.into_iter().try_for_each(|figure| list.insert(figure))
         }
     }
 }
 
-fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, f64), Failure> {
-    Ok(match outcome {
-        Outcome::Done | Outcome::Found(None) => (Null.into_unknown(env)?, 0.0),
-        Outcome::Found(Some(session)) => (text(env, &session.payload)?, raw::number(session.expires_at.as_millis())),
-        Outcome::Count(count) => (raw::number(count).into_unknown(env)?, 0.0),
-        Outcome::Page(page) => (page.to_object(env)?.to_unknown(), 0.0),
-        Outcome::Report(report) => (damage::report(env, report)?.to_unknown(), 0.0),
-        Outcome::Dropped(dropped) => (damage::list(env, dropped)?.to_unknown(), 0.0),
-    })
+fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, [f64; 3]), Failure> {
+    let value = match outcome {
+        Outcome::Found(Some(session)) => return Ok((text(env, &session.payload)?, figures(&session))),
+        Outcome::Done | Outcome::Found(None) => Null.into_unknown(env)?,
+        Outcome::Count(count) => raw::number(count).into_unknown(env)?,
+        Outcome::Page(page) => page.to_object(env)?.to_unknown(),
+        Outcome::Owned(sessions) => page::owned(env, &sessions)?.to_unknown(),
+        Outcome::Report(report) => damage::report(env, report)?.to_unknown(),
+        Outcome::Dropped(dropped) => damage::list(env, dropped)?.to_unknown(),
+    };
+    Ok((value, NO_FIGURES))
 }
 
 impl ToNapiValue for Notices {

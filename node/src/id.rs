@@ -1,7 +1,7 @@
-//! Session ids: JavaScript strings that are well-formed Unicode, 1 to 256 bytes of UTF-8.
+//! Session ids, and owners: JavaScript strings that are well-formed Unicode, 1 to 256 bytes of UTF-8.
 
 use napi::bindgen_prelude::{Env, Unknown};
-use sessile::SessionId;
+use sessile::{Owner, SessionId};
 
 use crate::failure::Failure;
 use crate::raw;
@@ -26,6 +26,14 @@ pub(crate) fn required(env: &Env, value: &Unknown<'_>) -> Result<SessionId, Fail
 /// The id to look up; `None` where no session can have it.
 pub(crate) fn known(env: &Env, value: &Unknown<'_>) -> Option<SessionId> {
     required(env, value).ok()
+}
+
+/// Whose sessions; `None` for the empty string, which is nobody. JavaScript has checked the rest.
+pub(crate) fn owner(env: &Env, value: &Unknown<'_>) -> Result<Option<Owner>, Failure> {
+    let owner = raw::with_utf8::<BUFFER_LEN, _>(env, value, |bytes| {
+        if bytes.is_empty() { Ok(None) } else { Owner::new(bytes).map(Some) }
+    });
+    Ok(owner.ok_or_else(|| Failure::defect("an owner that is not a string"))??)
 }
 
 fn holds_replacement(bytes: &[u8]) -> bool {

@@ -1,6 +1,6 @@
 //! One page of a scan on its way to JavaScript.
 
-use napi::bindgen_prelude::{Env, Null, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{Array, Env, Null, Object, ToNapiValue, Unknown};
 use sessile::{Session, SessionId};
 
 use crate::answer::text;
@@ -16,7 +16,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// The page as `{ next, sessions }`. `next` holds the place to go on from as a string of bytes, or
-    /// null at the end; `sessions` is a flat list of ids, or of id, JSON or null, and expiry in turn.
+    /// null at the end; `sessions` is a flat list of ids, or of id, JSON or null, expiry, and version in turn.
     ///
     /// Ids that are not text were not written from JavaScript, which could not name them: they are left
     /// out. A payload that is not text is null, so that one such session does not hide the others.
@@ -28,6 +28,7 @@ impl Page {
             if self.with_payloads {
                 list.insert(payload(env, session)?)?;
                 list.insert(raw::number(session.expires_at.as_millis()))?;
+                list.insert(raw::number(session.version.get()))?;
             }
         }
         let mut object = Object::new(env)?;
@@ -38,6 +39,20 @@ impl Page {
         }
         Ok(object)
     }
+}
+
+/// An owner's sessions as a flat list of id, JSON or null, expiry, version, creation, and deadline or 0, in turn.
+pub(crate) fn owned<'env>(env: &'env Env, sessions: &[(SessionId, Session)]) -> napi::Result<Array<'env>> {
+    let mut list = env.create_array(0)?;
+    for (id, session) in sessions {
+        let Ok(id) = std::str::from_utf8(id.as_bytes()) else { continue };
+        list.insert(id)?;
+        list.insert(payload(env, session)?)?;
+        let deadline = session.deadline.map_or(0, sessile::Timestamp::as_millis);
+        let figures = [session.expires_at.as_millis(), session.version.get(), session.created_at.as_millis(), deadline];
+        figures.into_iter().try_for_each(|figure| list.insert(raw::number(figure)))?;
+    }
+    Ok(list)
 }
 
 fn payload<'env>(env: &'env Env, session: &Session) -> napi::Result<Unknown<'env>> {

@@ -10,7 +10,7 @@ use std::thread;
 
 use napi::bindgen_prelude::{Env, External, Float64Array, FnArgs, Function, Unknown};
 use napi_derive::napi;
-use sessile::Store;
+use sessile::{Store, Version};
 
 use crate::answer::{Answer, answer};
 use crate::batch::{Notices, Results};
@@ -20,11 +20,17 @@ use crate::queue::{Completion, Outcome, Queue, Waiting};
 use crate::raw;
 use crate::slot::Slot;
 
+/// How many figures a session has: expiry, version, and the first version that is known.
+const HEAD: usize = 3;
+
+/// Which of them is the version.
+const VERSION: usize = 1;
+
 /// See the module's own lines. Lives on its environment's thread.
 pub(crate) struct Port {
     queue: Arc<Queue>,
-    /// Shared with JavaScript. First the expiry of the session that a read returned at once, then the
-    /// numbers of the requests that were acknowledged, of which [`deliver`](Port::batch) gives the count.
+    /// Shared with JavaScript. First the [`HEAD`] figures of the session that a call returned or wrote at once, then
+    /// the numbers of the requests that were acknowledged, of which [`deliver`](Port::batch) gives the count.
     figures: RefCell<Float64Array>,
     pending: Cell<usize>,
     /// How many of those are no reason for the process to live.
@@ -118,9 +124,17 @@ impl Port {
         &self.queue
     }
 
-    /// Hands JavaScript the expiry of the session that is being returned.
-    pub(crate) fn write_expiry(&self, expires_at: f64) {
-        raw::write(&mut self.figures.borrow_mut(), 0, expires_at);
+    /// Hands JavaScript the figures of the session that is being returned.
+    pub(crate) fn write_figures(&self, head: [f64; HEAD]) {
+        let mut figures = self.figures.borrow_mut();
+        for (index, figure) in head.into_iter().enumerate() {
+            raw::write(&mut figures, index, figure);
+        }
+    }
+
+    /// Hands JavaScript the version that a write has given its session; 0 where that is not known yet.
+    pub(crate) fn write_version(&self, version: Option<Version>) {
+        raw::write(&mut self.figures.borrow_mut(), VERSION, version.map_or(0.0, |version| raw::number(version.get())));
     }
 
     /// Counts a request whose answer comes later.
@@ -174,14 +188,14 @@ impl Port {
     /// for each, as far as there is room.
     fn write_done(&self, completions: &mut Vec<Completion>) -> u32 {
         let mut figures = self.figures.borrow_mut();
-        let room = figures.len().saturating_sub(1);
+        let room = figures.len().saturating_sub(HEAD);
         let mut done = 0;
         completions.retain(|completion| {
             if done == room || !matches!(completion.outcome, Ok(Outcome::Done)) {
                 return true;
             }
+            raw::write(&mut figures, HEAD + done, f64::from(completion.request));
             done += 1;
-            raw::write(&mut figures, done, f64::from(completion.request));
             false
         });
         u32::try_from(done).unwrap_or_default()

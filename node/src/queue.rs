@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use sessile::{CheckReport, Damage, Session};
+use sessile::{CheckReport, Damage, Session, SessionId};
 
 use crate::batch::{Notices, Results};
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ pub(crate) enum Outcome {
     Found(Option<Session>),
     Count(u64),
     Page(Page),
+    Owned(Vec<(SessionId, Session)>),
     Report(CheckReport),
     Dropped(Vec<Damage>),
 }

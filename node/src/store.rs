@@ -6,7 +6,7 @@ use std::thread;
 
 use napi::bindgen_prelude::{Env, External, Unknown};
 use napi_derive::napi;
-use sessile::{Commit, Options, Store, Timestamp};
+use sessile::{Commit, Options, SetOptions, Store, Timestamp, Version};
 
 use crate::answer::{Answer, answer, found};
 use crate::failure::Failure;
@@ -128,7 +128,7 @@ pub(crate) fn open_call_off<'env>(env: &'env Env, handle: &External<Handle>) -> 
     })
 }
 
-/// A session's JSON, or null; its expiry is written to the port's figures.
+/// A session's JSON, or null; its expiry and versions are written to the port's figures.
 #[napi]
 pub(crate) fn get<'env>(
     env: &'env Env,
@@ -148,13 +148,14 @@ pub(crate) fn get<'env>(
             })
         };
         let Some(session) = session else { return Ok(handle.port.pend(env)) };
-        let (answer, expires_at) = found(session?);
-        handle.port.write_expiry(expires_at);
+        let (answer, figures) = found(session?);
+        handle.port.write_figures(figures);
         Ok(answer)
     })
 }
 
-/// Keeps `json` under `id` until `expires_at` in milliseconds, or for the store's ttl where that is 0.
+/// Keeps `json` under `id` until `expires_at` in milliseconds, or for the store's ttl where that is 0; if `version` is
+/// not 0, only where the session has that one. The new version is written to the port's figures, where it is known.
 #[napi]
 pub(crate) fn set<'env>(
     env: &'env Env,
@@ -162,18 +163,120 @@ pub(crate) fn set<'env>(
     id: Unknown<'_>,
     json: Unknown<'_>,
     expires_at: f64,
+    version: f64,
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
         let id = id::required(env, &id)?;
-        let expires_at = match raw::whole(expires_at) {
-            0 => None,
-            millis => Some(Timestamp::from_millis(millis)),
+        let expires_at = time(expires_at);
+        let store = handle.store()?;
+        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| match raw::whole(version) {
+            0 => store.set(&id, bytes, expires_at),
+            version => store.set_if(&id, bytes, expires_at, Version::new(version)),
+        });
+        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
+        handle.port.write_version(commit.version());
+        handle.acknowledge(env, request, commit)
+    })
+}
+
+/// [`set`] of a session of `owner`, nobody's where that is empty, that lives until `deadline` in milliseconds at most;
+/// 0 is none.
+#[napi]
+#[allow(clippy::too_many_arguments, reason = "one call for each operation")]
+pub(crate) fn set_with<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    id: Unknown<'_>,
+    json: Unknown<'_>,
+    expires_at: f64,
+    version: f64,
+    owner: Unknown<'_>,
+    deadline: f64,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let id = id::required(env, &id)?;
+        let options = SetOptions {
+            expires_at: time(expires_at),
+            deadline: time(deadline),
+            owner: id::owner(env, &owner)?,
+            version: Some(raw::whole(version)).filter(|version| *version != 0).map(Version::new),
         };
         let store = handle.store()?;
-        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| store.set(&id, bytes, expires_at));
-        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))?;
-        handle.acknowledge(env, request, commit?)
+        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| store.set_with(&id, bytes, options));
+        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
+        handle.port.write_version(commit.version());
+        handle.acknowledge(env, request, commit)
+    })
+}
+
+/// A time in milliseconds; 0 is none.
+fn time(millis: f64) -> Option<Timestamp> {
+    Some(raw::whole(millis)).filter(|millis| *millis != 0).map(Timestamp::from_millis)
+}
+
+/// Reads the living sessions of `owner`.
+#[napi]
+pub(crate) fn sessions_of<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    owner: Unknown<'_>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
+        handle.spawn(env, request, move |store| Ok(Outcome::Owned(store.sessions_of(&owner)?)))
+    })
+}
+
+/// Counts the living sessions of `owner`.
+#[napi]
+pub(crate) fn count_of<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    owner: Unknown<'_>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
+        handle.spawn(env, request, move |store| Ok(Outcome::Count(store.count_of(&owner)?)))
+    })
+}
+
+/// Removes the sessions of `owner` but for `except`, where that is one, and says how many.
+#[napi]
+pub(crate) fn destroy_all_of<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    owner: Unknown<'_>,
+    except: Unknown<'_>,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
+        let except = id::known(env, &except);
+        handle.spawn(env, request, move |store| Ok(Outcome::Count(store.destroy_all_of(&owner, except.as_ref())?)))
+    })
+}
+
+/// Removes the oldest sessions of `owner` until `count_max` are left, `keep` among them, and says how many.
+#[napi]
+pub(crate) fn keep_newest_of<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    owner: Unknown<'_>,
+    keep: Unknown<'_>,
+    count_max: u32,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
+        let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
+        let keep = id::known(env, &keep);
+        handle.spawn(env, request, move |store| {
+            Ok(Outcome::Count(store.keep_newest_of(&owner, count_max, keep.as_ref())?))
+        })
     })
 }
 

@@ -296,7 +296,7 @@ async function writeRaw(directory, id, text) {
   assert.equal(native.openNow(handle), true)
   const written = new Deferred()
   const number = nextNumber()
-  acknowledge(native.set(handle, id, text, 0, number), number, new Work(), written)
+  acknowledge(native.set(handle, id, text, 0, 0, number), number, new Work(), written)
   await written.promise
 }
 

@@ -2,38 +2,18 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { once } = require('node:events')
 const path = require('node:path')
 const { describe, test } = require('node:test')
 const express = require('express')
 const session = require('express-session')
-const { atEnd } = require('./support/end.js')
+const { serve: serveOn } = require('./support/browser.js')
 const { openStore, temporary } = require('./support/store.js')
 
 const SESSION = { secret: 'secret', resave: false, saveUninitialized: false }
 
 // Serves `app` on a port that the system picks, and returns a browser with a cookie jar of its own.
-async function serve(t, app) {
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  atEnd(t, () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return () => browser(`http://127.0.0.1:${server.address().port}`)
-}
-
-function browser(origin) {
-  let cookie
-  const visit = async (url, options = {}) => {
-    const headers = cookie === undefined ? {} : { cookie }
-    const response = await fetch(origin + url, { redirect: 'manual', headers, ...options })
-    for (const given of response.headers.getSetCookie()) cookie = given.split(';')[0]
-    const text = await response.text()
-    const location = response.headers.get('location')
-    return location === null ? { status: response.status, text, response } : visit(location)
-  }
-  return visit
+function serve(t, app) {
+  return serveOn(t, app.listen(0, '127.0.0.1'))
 }
 
 function counter(store, options = {}) {

@@ -109,9 +109,9 @@ describe('the package', () => {
     const beside = path.join(path.dirname(directory), 'express-session')
     fs.mkdirSync(beside)
     fs.writeFileSync(path.join(beside, 'index.js'), 'exports.Store = class Beside {}')
-    const code = `Object.getPrototypeOf(require('${directory}').SessileStore).name`
+    const code = `require('${beside}').Store.isPrototypeOf(require('${directory}').SessileStore)`
     const { stdout } = spawnSync(process.execPath, ['-p', code], { cwd: application, encoding: 'utf8' })
-    assert.equal(stdout, 'Beside\n')
+    assert.equal(stdout, 'true\n')
   })
 
   test('without express-session says what to install', (t) => {
@@ -120,6 +120,53 @@ describe('the package', () => {
     const { stdout } = spawnSync(process.execPath, ['-p', code], { cwd: directory, encoding: 'utf8' })
     assert.match(stdout, /needs express-session.*npm install express-session/)
   })
+
+  for (const framework of ['koa', 'fastify']) {
+    describe(`for ${framework}`, () => {
+      test('is the same by import as by require', async () => {
+        const imported = await import(`../${framework}/index.mjs`)
+        const required = require(`../${framework}/index.js`)
+        assert.deepEqual(Object.keys(imported).sort(), ['SessileError', 'SessileStore', 'default'])
+        assert.equal(imported.default, required.SessileStore)
+        for (const name of Object.keys(imported)) assert.equal(imported[name], required[name])
+        assert.equal(required.SessileError, require('../index.js').SessileError)
+      })
+
+      test('works by its name and without express-session, by import and by require', (t) => {
+        const application = path.dirname(path.dirname(install(t)))
+        const use = `
+          async function use(SessileStore, path) {
+            const store = await SessileStore.open({ path })
+            await store.set('id', { cookie: {}, user: 'ada' }, undefined)
+            console.log((await store.get('id')).user)
+            await store.close()
+          }
+        `
+        const byImport = `import Store, { SessileStore } from 'sessile/${framework}'
+          ${use}
+          await use(SessileStore, './one')
+          console.log(Store === SessileStore)`
+        const byRequire = `const { SessileStore, default: Store } = require('sessile/${framework}')
+          ${use}
+          use(SessileStore, './other').then(() => console.log(Store === SessileStore))`
+        for (const [name, code] of Object.entries({ 'app.mjs': byImport, 'app.cjs': byRequire })) {
+          fs.writeFileSync(path.join(application, name), code)
+          const { stdout, stderr } = spawnSync(process.execPath, [name], {
+            cwd: application,
+            encoding: 'utf8',
+          })
+          assert.equal(stdout, 'ada\ntrue\n', stderr)
+        }
+      })
+
+      test('has types that need no express-session', () => {
+        for (const file of ['common.d.ts', `${framework}/index.d.ts`, `${framework}/index.d.mts`]) {
+          const declarations = fs.readFileSync(path.join(PACKAGE, file), 'utf8')
+          assert.doesNotMatch(declarations, /from '(express-session|\.\.\/index\.js)'/)
+        }
+      })
+    })
+  }
 
   test('runs nothing when it is installed', () => {
     const { scripts } = require('../package.json')

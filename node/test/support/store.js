@@ -14,10 +14,11 @@ function temporary(test) {
   return directory
 }
 
-// A store for the test alone. `options` may name the path of another test's store to share it.
-function openStore(test, options = {}) {
+// A store for the test alone, for express-session or of the class `Store`. `options` may name the path of another
+// test's store to share it.
+function openStore(test, options = {}, Store = SessileStore) {
   const directory = options.path === undefined ? temporary(test) : undefined
-  const store = new SessileStore({ path: path.join(directory ?? '', 'sessions'), ...options })
+  const store = new Store({ path: path.join(directory ?? '', 'sessions'), ...options })
   atEnd(test, () => store.close().catch(() => {}))
   return store
 }
@@ -50,4 +51,11 @@ function called(start) {
   return new Promise((resolve) => start((...values) => resolve(values)))
 }
 
-module.exports = { SessileStore, asStored, called, extended, openStore, sessionOf, temporary }
+// Everything that an asynchronous iterator yields.
+async function listed(values) {
+  const list = []
+  for await (const value of values) list.push(value)
+  return list
+}
+
+module.exports = { SessileStore, asStored, called, extended, listed, openStore, sessionOf, temporary }

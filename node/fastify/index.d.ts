@@ -1,0 +1,99 @@
+// What the package promises for @fastify/session, checked against its own types by test/types.
+
+import { EventEmitter } from 'node:events'
+import type { SessionStore } from '@fastify/session'
+import type { Session } from 'fastify'
+import type {
+  Callback,
+  ResultCallback,
+  SessileDamage,
+  StoreMethods,
+  StoreOptions,
+  WholeMethods,
+} from '../common.js'
+
+export {
+  type Callback,
+  type Durability,
+  type ResultCallback,
+  type SessileCheckReport,
+  type SessileConflict,
+  type SessileDamage,
+  SessileError,
+  type SessileErrorCode,
+  type SessileOwnedSession,
+  type SessileStats,
+} from '../common.js'
+
+/** How to open a store. An unknown option, a wrong type or a value out of range throws. */
+export interface SessileStoreOptions extends StoreOptions<Session> {}
+
+/**
+ * A session store for @fastify/session that keeps sessions in a directory of this machine.
+ *
+ * Each method takes a callback, or returns a promise where there is none. Reads see a write from the moment it was
+ * called, whatever the durability. A callback whose answer is at hand is called before the method returns. A response
+ * waits for its save, and one that fails is the request's error.
+ * An open store does not keep the process alive; operations that are not finished do. Worker threads that open the
+ * same path share one store.
+ *
+ * Events: `error` tells of a failure that no callback and no promise could report, such as one in the background.
+ * Where nobody listens it is a process warning, once for each code. `warning` tells of what is no failure: a clock that
+ * was moved, damage that cost nothing. `conflict` tells, with a `SessileConflict`, of a save that another request stood
+ * in the way of.
+ */
+export declare class SessileStore extends EventEmitter implements SessionStore {
+  /**
+   * Opens the store at once, and throws what can be known at once: wrong options, a path that cannot be
+   * used, damage, a newer format. While another process has the store, operations wait up to `openTimeout`
+   * and then fail with `ERR_SESSILE_LOCKED`; the next operation tries again, whatever the failure was. As
+   * long as no operation waits, the process can end.
+   */
+  constructor(options: SessileStoreOptions)
+
+  /** Opens a store without blocking the event loop. Resolves when it is usable. */
+  static open<This extends new (options: SessileStoreOptions) => SessileStore>(
+    this: This,
+    options: SessileStoreOptions
+  ): Promise<InstanceType<This>>
+
+  /**
+   * Opens a damaged store with what is left of it. Resolves with the store and a list of what could not be saved,
+   * empty if nothing was damaged. Copy the directory first: damaged records are removed, damaged parts of the log
+   * stepped over, and a damaged base is set aside as `base.redb.damaged`. Sessions may come back as they were
+   * earlier, and destroyed ones may come back.
+   */
+  static salvage<This extends new (options: SessileStoreOptions) => SessileStore>(
+    this: This,
+    options: SessileStoreOptions
+  ): Promise<{ store: InstanceType<This>; dropped: SessileDamage[] }>
+
+  /** Reads a session; undefined where there is none, or it has expired. */
+  get(id: string): Promise<Session | undefined>
+  get(id: string, callback: ResultCallback<Session | null>): void
+
+  /**
+   * Keeps a session, until its `cookie.expires` or for `ttl`. An object that this store has read, or that
+   * @fastify/session has made of one, goes back to the session that was read: where others have changed that since,
+   * the option `conflict` decides, and where it is gone nothing is kept. If it is as it was read but for
+   * the time in `cookie.expires`, only the expiry moves. Any other object replaces what is there.
+   * Fails where the id is empty, over 256 bytes of UTF-8 or not well-formed, or the session is no JSON.
+   */
+  set(id: string, session: Session): Promise<void>
+  set(id: string, session: Session, callback: Callback | undefined): void
+
+  /**
+   * Moves a session's expiry, and keeps its cookie if that was changed. Creates nothing where there is no
+   * such session.
+   */
+  touch(id: string, session: Session): Promise<void>
+  touch(id: string, session: Session, callback: Callback | undefined): void
+
+  /** Removes a session. That there is none is no error. */
+  destroy(id: string): Promise<void>
+  destroy(id: string, callback: Callback | undefined): void
+}
+
+export interface SessileStore extends StoreMethods<Session>, WholeMethods<Session> {}
+
+export default SessileStore
