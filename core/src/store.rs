@@ -5,8 +5,8 @@
 //! handle adds a `ttl` of its own and can be closed on its own.
 
 mod handle;
+mod owned;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,9 +34,6 @@ use crate::sync::channel;
 use crate::table::{SetIf, Touched, WriteContext};
 use crate::time::Timestamp;
 use handle::{Handle, Place};
-
-/// What is listed for an owner: its living sessions, the oldest first, and what cannot be read.
-type Owned = (Vec<(SessionId, Session)>, Vec<(SessionId, Error)>);
 
 /// What a set says of its session besides the payload; by default nothing.
 ///
@@ -313,93 +310,6 @@ impl Store {
         let write = self.0.write_context(engine);
         let number = engine.table.clear(&write)?;
         Ok(self.commit(engine, number, &write))
-    }
-
-    /// The living sessions of `owner`, the oldest first. Blocks on reading from disk what is not in memory.
-    ///
-    /// As of the moment of the call: a `set` that was called before counts, whatever the durability, and so does a
-    /// `destroy`. Takes as long as reading that owner's sessions does, however many there are of others.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub fn sessions_of(&self, owner: &Owner) -> Result<Vec<(SessionId, Session)>> {
-        let (sessions, unreadable) = self.owned(owner)?;
-        match unreadable.into_iter().next() {
-            None => Ok(sessions),
-            Some((_, error)) => Err(error),
-        }
-    }
-
-    /// The same, and beside it what is listed for the owner and cannot be read.
-    fn owned(&self, owner: &Owner) -> Result<Owned> {
-        let engine = self.0.open_engine()?;
-        // Memory first: what leaves it meanwhile is in the base by then.
-        let mut ids: BTreeSet<SessionId> = engine.table.budget.owners.of(owner).into_iter().collect();
-        if !engine.table.clear_pending() {
-            ids.extend(engine.base.owned_by(owner)?);
-        }
-        let (mut sessions, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
-        for id in ids {
-            match self.get(&id) {
-                Ok(found) => {
-                    let found = found.filter(|session| session.owner.as_ref() == Some(owner));
-                    sessions.extend(found.map(|session| (id, session)));
-                }
-                Err(error) => unreadable.push((id, error)),
-            }
-        }
-        sessions.sort_by_key(|(_, session)| session.created_at);
-        Ok((sessions, unreadable))
-    }
-
-    /// How many living sessions `owner` has. Blocks as [`Store::sessions_of`] does, and takes as long.
-    ///
-    /// # Errors
-    /// As [`Store::get`].
-    pub fn count_of(&self, owner: &Owner) -> Result<u64> {
-        Ok(to_u64(self.sessions_of(owner)?.len()))
-    }
-
-    /// Removes the sessions of `owner` but for `except`, and returns how many that were, once all of it is acknowledged.
-    /// Blocks as [`Store::sessions_of`] does, and until then.
-    ///
-    /// Those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
-    /// meanwhile may go as well. One that is listed for the owner and whose record is damaged goes, too.
-    ///
-    /// # Errors
-    /// As [`Store::get`] and [`Store::destroy`]; what could be removed is gone then.
-    pub fn destroy_all_of(&self, owner: &Owner, except: Option<&SessionId>) -> Result<u64> {
-        let (sessions, unreadable) = self.owned(owner)?;
-        let failure = unreadable.iter().find(|(_, error)| !matches!(error, Error::Corrupted { .. }));
-        let failure = failure.map(|(_, error)| error.clone());
-        let damaged = unreadable.into_iter().filter(|(_, error)| matches!(error, Error::Corrupted { .. }));
-        let ids = sessions.into_iter().map(|(id, _)| id).chain(damaged.map(|(id, _)| id));
-        let destroyed = self.destroy_each(ids.filter(|id| Some(id) != except))?;
-        failure.map_or(Ok(destroyed), Err)
-    }
-
-    /// Removes the sessions of `owner` that came into being first until `count_max` are left, `keep` among them, and
-    /// returns how many that were. Blocks as [`Store::destroy_all_of`] does.
-    ///
-    /// One that cannot be read is left out of account: somebody who logs in is not to be kept from it by the damage of
-    /// another session.
-    ///
-    /// # Errors
-    /// As [`Store::destroy`]; [`Error::Io`] and [`Error::Corrupted`] where the owner's list cannot be read.
-    pub fn keep_newest_of(&self, owner: &Owner, count_max: usize, keep: Option<&SessionId>) -> Result<u64> {
-        let (mut sessions, _unreadable) = self.owned(owner)?;
-        let over = sessions.len().saturating_sub(count_max);
-        sessions.retain(|(id, _)| Some(id) != keep);
-        sessions.truncate(over);
-        self.destroy_each(sessions.into_iter().map(|(id, _)| id))
-    }
-
-    fn destroy_each(&self, ids: impl Iterator<Item = SessionId>) -> Result<u64> {
-        let commits: Vec<Commit> = ids.map(|id| self.destroy(&id)).collect::<Result<_>>()?;
-        self.send_gathered();
-        let count = to_u64(commits.len());
-        commits.into_iter().try_for_each(Commit::wait)?;
-        Ok(count)
     }
 
     /// Has the writes of this handle and its clones wait for one another from now on, or no longer: they go to the disk
