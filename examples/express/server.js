@@ -1,13 +1,15 @@
 'use strict'
 
 // An Express app that keeps its sessions with sessile. What you would copy is the store and the
-// session middleware right below; the rest is a login, a page counter and a cart to put them to use.
+// session middleware right below; the rest is a login, a page counter, a cart and the list of a user's
+// devices to put them to use.
 
 const path = require('node:path')
 const express = require('express')
 const session = require('express-session')
 const { SessileStore } = require('sessile')
 const { catalogue } = require('./catalogue')
+const { deviceOf, devicesOf, logOutDevice } = require('./devices')
 const { figures } = require('./figures')
 const { keptSecret } = require('./secret')
 const views = require('./views')
@@ -19,7 +21,9 @@ const sessionsDir = path.resolve(process.env.SESSIONS_DIR || path.join(__dirname
 const startedAt = Date.now()
 
 // By default a write is acknowledged once it is on the disk, where it survives a power failure too.
-const store = orFail(() => new SessileStore({ path: sessionsDir }))
+// A session belongs to its `req.session.user`, which the login sets; a login on a sixth device ends the
+// user's session that came into being first.
+const store = orFail(() => new SessileStore({ path: sessionsDir, owner: 'user', maxPerOwner: 5 }))
 
 // Failures in the background, which nobody asked for and no callback could report. A session that could
 // not be saved at the end of its response is not among them: that goes to the error middleware below.
@@ -36,13 +40,16 @@ const sessions = session({
     // Keeps other sites from posting with our visitor's cookie. One half of the protection against
     // cross-site request forgery; the other is `refuseForeign`.
     sameSite: 'lax',
-    secure: 'auto', // Got over HTTPS, the cookie stays there. Behind a proxy, set `trust proxy` as well.
+    secure: 'auto', // Got over HTTPS, the cookie stays there; see also `trust proxy`.
     maxAge: WEEK_MS,
   },
 })
 
 const app = express()
 app.disable('x-powered-by')
+// The server listens on this machine alone: what comes from elsewhere comes through a proxy on it, which
+// says from which address, and whether over HTTPS. In your own app, trust the proxies that are yours.
+app.set('trust proxy', 'loopback')
 app.use(express.static(path.join(__dirname, 'public')))
 app.use(refuseForeign)
 app.use(express.urlencoded({ extended: false }))
@@ -61,11 +68,15 @@ app.get('/figures', (_req, res) => res.json(res.locals.figures))
 // changing it.
 app.use(sessions)
 
-app.get('/', (req, res) => {
+app.get('/', async (req, res) => {
   if (!req.session.user) return res.send(views.welcome({ figures: res.locals.figures }))
   req.session.views += 1
   req.session.touch() // Each view extends the session by a week: show that, not the last view's expiry.
-  res.send(views.home({ session: req.session, figures: res.locals.figures, startedAt }))
+  // Meanwhile another tab may change the cart, or another device log this one out. Saving this request's
+  // session at the end undoes neither: only `views` is written over what others have saved, and a session
+  // that is gone stays gone.
+  const devices = await devicesOf(store, req.session.user, req.sessionID)
+  res.send(views.home({ session: req.session, devices, figures: res.locals.figures, startedAt }))
 })
 
 app.post('/login', (req, res, next) => {
@@ -74,10 +85,11 @@ app.post('/login', (req, res, next) => {
     const problem = `Please enter a name${user === '' ? '' : ' of at most 40 characters'}.`
     return res.status(400).send(views.welcome({ figures: res.locals.figures, problem }))
   }
+  // A name is all that the demo asks for. Your app makes sure here that the visitor is who they say.
   // A new id at every login: one that somebody planted in this browser before is worth nothing after.
   req.session.regenerate((error) => {
     if (error) return next(error)
-    Object.assign(req.session, { user, createdAt: Date.now(), views: 0, cart: {} })
+    Object.assign(req.session, { user, device: deviceOf(req), createdAt: Date.now(), views: 0, cart: {} })
     // No `save` before the redirect: reads see a write from the moment it was made, so the next page
     // finds its session however fast the browser asks for it.
     res.redirect(303, '/')
@@ -89,6 +101,18 @@ app.post('/logout', (req, res, next) => {
     if (error) return next(error)
     res.clearCookie('demo.sid').redirect(303, '/')
   })
+})
+
+app.post('/devices/log-out', async (req, res) => {
+  const { user } = req.session
+  if (user) await logOutDevice(store, user, req.body?.device)
+  res.redirect(303, '/')
+})
+
+app.post('/devices/log-out-others', async (req, res) => {
+  const { user } = req.session
+  if (user) await store.destroyAllOf(user, { except: req.sessionID })
+  res.redirect(303, '/')
 })
 
 app.post('/cart/:change', (req, res) => {

@@ -31,7 +31,7 @@ exports.welcome = function welcome({ figures, problem }) {
 }
 
 /** For somebody who is. */
-exports.home = function home({ session, figures, startedAt }) {
+exports.home = function home({ session, devices, figures, startedAt }) {
   return page({
     title: session.user,
     aside: html`
@@ -42,7 +42,7 @@ exports.home = function home({ session, figures, startedAt }) {
       <p class="lead">You have seen this page <strong>${session.views}</strong>
         ${session.views === 1 ? 'time' : 'times'} since you logged in.</p>
       ${dare({ session, startedAt })}
-      ${sessionCard(session)}
+      ${devicesCard({ session, devices })}
       <div class="columns">
         ${shopCard()}
         ${cartCard(session.cart)}
@@ -87,6 +87,48 @@ function dare({ session, startedAt }) {
   return html`
     <p class="dare"><strong>Now kill the server.</strong>
       Run <code>${kill}</code>, then <code>make demo</code> again: you will still be here.</p>`
+}
+
+function devicesCard({ session: { user, cookie }, devices }) {
+  return html`
+    <section class="card" aria-labelledby="devices">
+      <div class="head">
+        <h2 id="devices">Your devices</h2>
+        ${
+          devices.length > 1 &&
+          html`<form method="post" action="/devices/log-out-others"><button>Log out all others</button></form>`
+        }
+      </div>
+      <table class="devices">
+        <thead>
+          <tr><th>Device</th><th>Logged in</th><th>Last seen</th><td></td></tr>
+        </thead>
+        <tbody>
+          ${devices.map(deviceRow)}
+        </tbody>
+      </table>
+      <p class="remark">
+        ${devices.length === 1 && `Log in as ${user} in another browser or a private window: it is listed here.`}
+        This device is logged out ${time(cookie.expires)}, ${cookie.originalMaxAge / DAY_MS} days after your last
+        visit.</p>
+    </section>`
+}
+
+function deviceRow({ handle, name, address, created, lastSeen, isThis }) {
+  return html`
+    <tr>
+      <td><b>${name}</b>${isThis && html` <span class="tag">This device</span>`}<small>${address}</small></td>
+      <td>${time(created)}</td>
+      <td>${isThis ? 'now' : time(lastSeen)}</td>
+      <td>${
+        handle &&
+        !isThis &&
+        html`
+        <form method="post" action="/devices/log-out">
+          <button name="device" value="${handle}" aria-label="Log out ${name}">Log out</button>
+        </form>`
+      }</td>
+    </tr>`
 }
 
 function shopCard() {
@@ -138,24 +180,6 @@ function cartButton(change, id, label, text) {
     </form>`
 }
 
-function sessionCard({ id, createdAt, cookie, views }) {
-  return html`
-    <section class="card" aria-labelledby="session">
-      <h2 id="session">This session</h2>
-      <dl class="facts">
-        ${fact('Id', html`<code>${id.slice(0, 8)}…</code>`, 'the rest is a secret')}
-        ${fact('Page views', views, 'counted in the session')}
-        ${fact('Began', time(createdAt), 'when you logged in')}
-        ${fact('Expires', time(cookie.expires), `${cookie.originalMaxAge / DAY_MS} days after your last visit`)}
-      </dl>
-    </section>`
-}
-
-function fact(name, value, remark) {
-  return html`
-    <div><dt>${name}</dt><dd class="fact">${value}</dd><dd class="remark">${remark}</dd></div>`
-}
-
 function figuresCard(figures) {
   return html`
     <section class="card" aria-labelledby="figures">
@@ -164,7 +188,7 @@ function figuresCard(figures) {
         ${figures.map(
           ({ id, name, value, remark }) => html`
           <div data-figure="${id}">
-            <dt>${name}</dt><dd class="fact value">${value}</dd><dd class="remark">${remark}</dd>
+            <dt>${name}</dt><dd class="value">${value}</dd><dd class="remark">${remark}</dd>
           </div>`
         )}
       </dl>

@@ -9,6 +9,8 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
+const LAPTOP =
+  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
 const SERVER = path.join(__dirname, '..', 'server.js')
 
 /** A place for sessions that goes when the test ends. The server makes the directory itself. */
@@ -37,9 +39,9 @@ function spawnDemo(t, settings) {
   return demo
 }
 
-/** Starts the server and waits until it says where it listens. */
-exports.startDemo = async function startDemo(t, sessionsDir) {
-  const demo = spawnDemo(t, { SESSIONS_DIR: sessionsDir })
+/** Starts the server, on any free port unless one is given, and waits until it says where it listens. */
+exports.startDemo = async function startDemo(t, sessionsDir, port = '0') {
+  const demo = spawnDemo(t, { SESSIONS_DIR: sessionsDir, PORT: port })
   const listening = new Promise((resolve) => {
     demo.child.stdout.on('data', () => {
       const url = demo.printed.match(/http:\/\/localhost:\d+/)
@@ -70,9 +72,16 @@ async function stopDemo(demo, signal) {
 
 /** A browser as far as the demo can tell: it keeps its cookie, and follows a redirect when told to. */
 exports.Visitor = class Visitor {
-  constructor(url, cookie = null) {
+  constructor(url, cookie = null, { userAgent = LAPTOP, address = '203.0.113.24' } = {}) {
     this.url = url
     this.cookie = cookie
+    // The address as a proxy on the demo's machine would tell it.
+    this.headers = { 'user-agent': userAgent, 'x-forwarded-for': address }
+  }
+
+  /** Its session's id, which only it and the server know. */
+  get sessionId() {
+    return decodeURIComponent(this.cookie).match(/s:([^.]*)/)[1]
   }
 
   /** The response as soon as its headers are there; the rest of it may still be on its way. */
@@ -80,7 +89,7 @@ exports.Visitor = class Visitor {
     const response = await fetch(new URL(path, this.url), {
       method,
       redirect: 'manual',
-      headers: this.cookie === null ? headers : { ...headers, cookie: this.cookie },
+      headers: { ...this.headers, ...headers, ...(this.cookie && { cookie: this.cookie }) },
       body: form && new URLSearchParams(form),
     })
     for (const line of response.headers.getSetCookie()) {
@@ -119,4 +128,19 @@ exports.viewsOn = function viewsOn(text) {
 exports.cartOn = function cartOn(text) {
   const rows = text.matchAll(/<b>([^<]*)<\/b><small>(\d+) × /g)
   return Object.fromEntries(Array.from(rows, ([, name, count]) => [name, Number(count)]))
+}
+
+/** The devices that the page lists. The one it was sent to has no handle, since the page logs only others out. */
+exports.devicesOn = function devicesOn(text) {
+  const [, rows] = text.match(/<tbody>(.*?)<\/tbody>/s)
+  return rows
+    .split('<tr>')
+    .slice(1)
+    .map((row) => ({
+      name: row.match(/<b>(.*?)<\/b>/)[1],
+      address: row.match(/<small>(.*?)<\/small>/)[1],
+      isThis: row.includes('This device'),
+      handle: row.match(/name="device" value="([^"]*)"/)?.[1] ?? null,
+      times: Array.from(row.matchAll(/<time datetime="([^"]*)"/g), ([, moment]) => Date.parse(moment)),
+    }))
 }
