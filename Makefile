@@ -8,7 +8,9 @@ KILL_ROUNDS ?= 1000
 
 # The shared library's name before it becomes node/sessile.node.
 UNAME := $(shell uname -s)
-ifeq ($(UNAME),Darwin)
+ifeq ($(OS),Windows_NT)
+ADDON := sessile_node.dll
+else ifeq ($(UNAME),Darwin)
 ADDON := libsessile_node.dylib
 else
 ADDON := libsessile_node.so
@@ -21,16 +23,18 @@ DESTDIR ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help build build-node build-c install uninstall header demo deny clean
-.PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-demo test-strace-sample
+.PHONY: help build build-node build-c package install uninstall header demo screenshot deny clean
+.PHONY: test test-style test-rust test-c test-install test-ctypes test-node test-package test-demo test-browser
+.PHONY: test-strace-sample
 .PHONY: test-c-full test-strace kill-test faults-full crash-full damage-full mutants fuzz-quick fuzz fuzz-seeds
 .PHONY: bench bench-build bench-quick bench-smoke bench-c bench-seam test-bench
 
 help:
 	@echo "make demo       build and serve the example app on http://localhost:3000 (PORT=... for another)"
-	@echo "make test       everything: style, Rust, C and Node tests, the demo driven over HTTP"
+	@echo "make test       everything: style, Rust, C and Node tests, the demo driven over HTTP and by a browser"
 	@echo "make build      release build of everything; afterwards require('<checkout>/node') works"
 	@echo "make build-c    the C library alone"
+	@echo "make package    dist/sessile-VERSION.tgz, which installs where there is no compiler; PREBUILT=folder of addons"
 	@echo "make install    install the C library and its header below PREFIX=$(PREFIX); make uninstall removes them"
 	@echo "make bench      all measurements, about an hour on an otherwise idle machine; PARTS='http stall' for some"
 	@echo "make bench-quick  the most important ones, in two minutes; make bench-smoke: whether they all run"
@@ -41,6 +45,8 @@ help:
 	@echo "make mutants    defects planted one by one, each to be caught by a test; MUTANT=name tries one"
 	@echo "make damage-full every damage to every part of a small store's files"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
+	@echo "make test-browser  the demo driven by a real browser: Chromium, or CHROMIUM=... for another"
+	@echo "make screenshot write docs/demo.png; needs Chromium, pngquant and the font Inter"
 	@echo "make header     write include/sessile.h from ffi/src, where the C library changed"
 	@echo "make fuzz-quick a minute of each fuzz target; make fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make deny       dependency policy (needs cargo-deny)"
@@ -48,10 +54,22 @@ help:
 
 build: build-node build-c
 
-# The addon alone: what the demo and the Node tests need.
+# The addon alone: what the demo and the Node tests need. On musl a shared library has to link the C library as one; on
+# Windows it brings the C runtime, which Node does not, and which not every machine has.
+build-node: export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS := -C target-feature=-crt-static
+build-node: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS := -C target-feature=-crt-static
+build-node: export CARGO_TARGET_X86_64_PC_WINDOWS_MSVC_RUSTFLAGS := -C target-feature=+crt-static
 build-node:
 	$(CARGO) build --release --locked -p sessile -p sessile-node
 	cp $(TARGET)/release/$(ADDON) node/sessile.node.new && mv node/sessile.node.new node/sessile.node
+
+# The npm package, with this machine's addon, or with those that were built elsewhere: PREBUILT/PLATFORM/sessile.node.
+PREBUILT ?=
+
+package test-package: export CARGO := $(CARGO)
+package: export PREBUILT := $(PREBUILT)
+package: $(if $(PREBUILT),,build-node) node/node_modules/.package-lock.json
+	cd node && $(NPM) run --silent package
 
 # Exported, so that the scripts have them as they are, whatever is in them.
 build-c install uninstall test-install test-ctypes bench-c: export CARGO := $(CARGO)
@@ -78,7 +96,8 @@ uninstall:
 demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	@cd examples/express && exec $(NODE) server.js
 
-test: test-style test-rust test-controlled test-c test-install test-ctypes test-node test-demo test-strace-sample test-bench
+test: test-style test-rust test-controlled test-c test-install test-ctypes test-node test-package test-demo test-browser
+test: test-strace-sample test-bench
 
 test-style: node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	$(CARGO) fmt --all --check
@@ -95,8 +114,25 @@ test-node: build-node node/node_modules/.package-lock.json
 	cd node && $(NPM) run --silent test:types
 	cd node && $(NPM) run --silent test
 
+# The package is made, installed where there is no compiler, and used, and leaves nothing behind; without the network.
+test-package: build-node node/node_modules/.package-lock.json
+	cd node && $(NPM) run --silent package -- --check
+
 test-demo: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
 	cd examples/express && $(NPM) run --silent test
+
+# The demo driven by a real browser. Asked for by name it fails where there is none; `make test` skips it there, and
+# says so.
+test: BROWSER := --optional
+test-browser screenshot: export NODE := $(NODE)
+test-browser: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
+test-browser: examples/express/browser/node_modules/.package-lock.json
+	examples/express/browser/run test $(BROWSER)
+
+# The picture of the demo in the README.
+screenshot: build-node node/node_modules/.package-lock.json examples/express/node_modules/.package-lock.json
+screenshot: examples/express/browser/node_modules/.package-lock.json
+	examples/express/browser/run screenshot docs/demo.png
 
 # The header and the library as C programs meet them; what is not installed (clang, valgrind) is skipped, and said so.
 test-c:
@@ -212,7 +248,8 @@ deny:
 
 clean:
 	$(CARGO) clean
-	rm -rf node/sessile.node node/node_modules benches/node/node_modules examples/express/node_modules examples/c/sessions
+	rm -rf dist node/sessile.node node/node_modules benches/node/node_modules examples/c/sessions
+	rm -rf examples/express/node_modules examples/express/browser/node_modules
 
 .PHONY: test-controlled concurrency-full soak
 

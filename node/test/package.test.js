@@ -1,4 +1,4 @@
-// The package as it is installed: by require, by import, without its addon, without express-session.
+// The package as it is installed: by require, by import, without express-session. What its addon is, addon.test.js says.
 'use strict'
 
 const assert = require('node:assert/strict')
@@ -7,20 +7,8 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { describe, test } = require('node:test')
 const { run } = require('./support/child.js')
+const { PACKAGE, install } = require('./support/installed.js')
 const { temporary } = require('./support/store.js')
-
-const PACKAGE = path.join(__dirname, '..')
-
-// The files a user gets, in a place of their own, without what `leaveOut` names.
-function install(t, leaveOut) {
-  const directory = path.join(temporary(t), 'node_modules', 'sessile')
-  const { files } = require('../package.json')
-  for (const file of ['package.json', ...files]) {
-    if (file === leaveOut) continue
-    fs.cpSync(path.join(PACKAGE, file), path.join(directory, file), { recursive: true })
-  }
-  return directory
-}
 
 // An application's directory, with express-session as npm would have put it there, and no sessile.
 function applicationIn(t) {
@@ -61,21 +49,6 @@ describe('the package', () => {
     )
     const { output, errors } = await run(t, 'say(typeof require(process.argv[1]).SessileStore)', directory)
     assert.equal(output, 'function\n', errors)
-  })
-
-  test('without its addon says how to build it', async (t) => {
-    const directory = install(t, 'sessile.node')
-    const code = 'try { require(process.argv[1]) } catch (error) { say(error.code + ": " + error.message) }'
-    const { output } = await run(t, code, directory)
-    assert.match(output, /^ERR_SESSILE_ADDON: .*sessile\.node is missing; run `make build`/)
-  })
-
-  test('with an addon of another machine says so', async (t) => {
-    const directory = install(t, 'sessile.node')
-    fs.writeFileSync(path.join(directory, 'sessile.node'), 'not for this machine')
-    const code = 'try { require(process.argv[1]) } catch (error) { say(error.code + ": " + error.message) }'
-    const { output } = await run(t, code, directory)
-    assert.match(output, /^ERR_SESSILE_ADDON: .*could not be loaded/)
   })
 
   test('finds the express-session of the application whose main module requires it', async (t) => {

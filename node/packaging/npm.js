@@ -1,0 +1,57 @@
+// Runs npm, the one that runs this script, and what it installs: with nothing of this machine but Node.
+'use strict'
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+
+// npm sets it for the scripts that it runs.
+const { npm_execpath: NPM } = process.env
+
+// An environment in which there is Node to be found and nothing else, no compiler above all, and no settings of the
+// user's: `home` is a folder to use for it.
+function bareEnvironment(home) {
+  const directory = process.platform === 'win32' ? path.dirname(process.execPath) : path.join(home, 'bin')
+  if (process.platform !== 'win32') {
+    fs.mkdirSync(directory, { recursive: true })
+    fs.symlinkSync(process.execPath, path.join(directory, 'node'))
+  }
+  const tools = fs
+    .readdirSync(directory)
+    .filter((name) => /^(cargo|rustc|cc|gcc|clang|cl|make)(\.exe)?$/.test(name))
+  if (tools.length > 0) throw new Error(`${directory} should have nothing but Node, and has ${tools}`)
+  const { SystemRoot, TMPDIR, TEMP } = process.env
+  return defined({
+    PATH: directory,
+    HOME: home,
+    USERPROFILE: home,
+    npm_config_cache: path.join(home, 'npm-cache'),
+    SystemRoot,
+    TMPDIR,
+    TEMP,
+  })
+}
+
+function defined(variables) {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined))
+}
+
+// What npm prints. It asks no registry.
+function npm(args, options) {
+  if (NPM === undefined) throw new Error('this script needs npm: run it by `make package`')
+  return node([NPM, ...args, '--offline', '--ignore-scripts', '--no-audit', '--no-fund'], options)
+}
+
+function node(args, options) {
+  const { status, signal, error, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    ...options,
+  })
+  if (error !== undefined) throw error
+  if (status !== 0) {
+    throw new Error(`node ${args.join(' ')} has failed with ${signal ?? status}:\n${stdout}${stderr}`)
+  }
+  return stdout
+}
+
+module.exports = { bareEnvironment, node, npm }
