@@ -234,6 +234,18 @@ export interface SessileConflict {
   keys: string[]
 }
 
+/** A session that is no more, as the events `expired` and `destroyed` tell of it. */
+export interface SessileEndedSession<Session> {
+  /** The id it had. */
+  id: string
+  /** Its last content. */
+  session: Session
+  /** When it came into being. */
+  created: Date
+  /** When it expired, or would have. */
+  expires: Date
+}
+
 /** The codes of a {@link SessileError}, and of the `TypeError`s and `RangeError`s for wrong arguments. */
 export type SessileErrorCode =
   /** An argument is not what the operation takes. */
@@ -280,6 +292,8 @@ export type SessileErrorCode =
   | 'ERR_SESSILE_CLOCK_JUMPED'
   /** A warning: a part of the log that was not needed is damaged; nothing is lost. */
   | 'ERR_SESSILE_LOG_DAMAGED'
+  /** There is no addon for this platform, or it cannot be loaded: what loading the package fails with. */
+  | 'ERR_SESSILE_ADDON'
 
 /** A failed operation: what happened, to what, and what to do about it. */
 export declare class SessileError extends Error {

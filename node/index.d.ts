@@ -10,6 +10,7 @@ export {
   type SessileCheckReport,
   type SessileConflict,
   type SessileDamage,
+  type SessileEndedSession,
   SessileError,
   type SessileErrorCode,
   type SessileOwnedSession,
@@ -32,7 +33,10 @@ export interface SessileStoreOptions extends StoreOptions<SessionData> {}
  * of a response is none of these: express-session has a callback and hands the error to `next`, so that the
  * error middleware gets it, with `res.headersSent` set: the client has its response already. `warning` tells of
  * what is no failure: a clock that was moved, damage that cost nothing. `conflict` tells, with a
- * {@link SessileConflict}, of a save that another request stood in the way of.
+ * {@link SessileConflict}, of a save that another request stood in the way of. `expired` and `destroyed` tell of sessions
+ * that are no more, in batches, each a list of at most 100 {@link SessileEndedSession}: at least once of each that ends
+ * while somebody listens, and of those that have expired while no process had the store, if somebody listens within a
+ * second of its opening. While nobody listens they cost nothing. `clear` tells of none.
  */
 export declare class SessileStore extends Store {
   /**

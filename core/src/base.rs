@@ -45,7 +45,7 @@ use refusal::{Damage, Grown};
 use crate::codec::{FORMAT, Malformed, Meta, decode_meta, decode_record};
 use crate::error::{Error, Result};
 use crate::reserve::Reserve;
-use crate::session::{Owner, Payload, SessionId};
+use crate::session::{Owner, Payload, Session, SessionId, Version};
 use crate::storage::Storage;
 use crate::time::Timestamp;
 
@@ -75,6 +75,21 @@ pub(crate) struct StoredSession {
     pub(crate) first_version: u64,
     /// Under which time the expiry index has it.
     pub(crate) index_at: Timestamp,
+}
+
+impl StoredSession {
+    /// The session as the record has it.
+    pub(crate) fn session(&self) -> Session {
+        Session {
+            payload: self.payload.clone(),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            version: Version(self.version),
+            known_since: Version(self.first_version),
+            owner: self.owner.clone(),
+            deadline: self.deadline.if_any(),
+        }
+    }
 }
 
 /// A record that is there: its session, or that it is damaged.

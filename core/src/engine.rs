@@ -51,7 +51,7 @@ pub(crate) struct Engine {
     pub(crate) observers: Observers,
     pub(crate) tasks: Tasks,
     pub(crate) jobs: (Sender<Job>, Receiver<Job>),
-    pub(crate) doorbell: Doorbell,
+    pub(crate) doorbell: Arc<Doorbell>,
     /// Whether maintenance was rung for a checkpoint since it last looked.
     pub(crate) checkpoint_rung: AtomicBool,
     /// Whether a segment is being made ahead of the committer, and when it may be tried next.

@@ -6,6 +6,7 @@
 use crate::codec::{Created, Operation};
 use crate::numbers::to_u64;
 use crate::session::{Owner, Payload, Session, SessionId, Version};
+use crate::table::Untold;
 use crate::time::Timestamp;
 
 /// One session in the table.
@@ -21,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) expiry_waits: bool,
     /// When the shard's due set or the base's expiry index will bring this session up; `None`: never.
     pub(crate) filed_at: Option<Timestamp>,
+    /// What a listener is to be told of what the base has, once that was looked up.
+    pub(crate) untold: Option<Box<Untold>>,
     /// Whether the shard's list of dirty ids has it.
     pub(crate) listed: bool,
     /// Whether the shard's ring for eviction has it.
@@ -134,6 +137,7 @@ impl Entry {
             changed: 0,
             expiry_waits: false,
             filed_at: None,
+            untold: None,
             listed: false,
             ringed: false,
             referenced: false,
@@ -142,6 +146,11 @@ impl Entry {
 
     pub(crate) const fn is_resolved(&self) -> bool {
         !matches!(self.base, InBase::Unknown)
+    }
+
+    /// Whether a lookup has still to bring something, so that no checkpoint may take the entry along before.
+    pub(crate) const fn awaits_lookup(&self) -> bool {
+        !self.is_resolved() || self.untold.is_some()
     }
 
     /// What the entry costs: dropped entries cost nothing, changed ones cannot be dropped.
@@ -184,25 +193,25 @@ impl Entry {
     /// The session, if all of it is known.
     pub(crate) fn session(&self) -> Option<Session> {
         match &self.content {
-            Content::Live(Live {
-                payload: Some(payload),
-                created: Created::At(created_at),
-                expires_at,
-                deadline,
-                owner,
-                version,
-                known_since,
-                ..
-            }) => Some(Session {
-                payload: payload.clone(),
-                created_at: Timestamp::from_millis(*created_at),
-                expires_at: *expires_at,
-                version: Version(*version),
-                known_since: Version(*known_since),
-                owner: owner.clone(),
-                deadline: deadline.if_any(),
-            }),
+            Content::Live(live @ Live { payload: Some(payload), created: Created::At(_), .. }) => {
+                Some(live.session(payload))
+            }
             _ => None,
+        }
+    }
+}
+
+impl Live {
+    /// The session with this payload, as far as it is known by now: when it came into being may still be to be looked up.
+    pub(crate) fn session(&self, payload: &Payload) -> Session {
+        Session {
+            payload: payload.clone(),
+            created_at: self.created.provisional(),
+            expires_at: self.expires_at,
+            version: Version(self.version),
+            known_since: Version(self.known_since),
+            owner: self.owner.clone(),
+            deadline: self.deadline.if_any(),
         }
     }
 }

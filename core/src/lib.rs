@@ -35,6 +35,7 @@ mod committer;
 mod damage;
 mod disk;
 mod doorbell;
+mod endings;
 mod engine;
 mod entry;
 mod error;
@@ -75,6 +76,7 @@ pub mod simulation;
 
 pub use check::CheckReport;
 pub use damage::Damage;
+pub use endings::{EndCause, Ended, Listener};
 pub use error::{Error, ErrorCode, Result};
 pub use events::{Event, Subscription};
 pub use options::{Durability, Options};

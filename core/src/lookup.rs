@@ -10,9 +10,9 @@ use crate::base::{Base, StoredSession, Verified};
 use crate::codec::Created;
 use crate::entry::{Content, Dirty, Entry, InBase, Live, within};
 use crate::error::Result;
-use crate::session::{Session, SessionId, Version};
+use crate::session::{Session, SessionId};
 use crate::shard::{LookupAnswer, LookupJob, Shard, Waiter};
-use crate::table::Table;
+use crate::table::{Heir, Table, Untold};
 use crate::time::Timestamp;
 
 /// Does lookups, from one snapshot that is newer than all their marks.
@@ -114,6 +114,10 @@ impl Table {
         };
         let in_base_count = i64::from(found.is_some());
         let found = found.and_then(|found| found.as_ref().ok());
+        let untold = shard.entries.get_mut(id).and_then(|entry| entry.untold.take());
+        if let (Some(untold), Some(found)) = (untold, found) {
+            self.tell_of_found(id, *untold, found, now);
+        }
         match shard.entries.get(id) {
             None => {
                 if let Some(found) = found.filter(|found| found.expires_at > now) {
@@ -142,6 +146,11 @@ impl Table {
             },
             Some(entry) if !entry.is_resolved() => {
                 let counted = i64::from(matches!(entry.content, Content::Live(_)));
+                if let (Content::Live(live), Some(found)) = (&entry.content, found)
+                    && let Some(heir) = Heir::of(live)
+                {
+                    self.tell_of_found(id, Untold::Before(heir), found, now);
+                }
                 shard.change(id, &self.budget, |entry| {
                     entry.base = in_base;
                     if let Content::Live(live) = &mut entry.content {
@@ -184,15 +193,7 @@ fn read(entry: Option<&Entry>, answer: &Result<Option<StoredSession>>, now: Time
     };
     match content {
         Content::Live(live) if live.expires_at > now => match &live.payload {
-            Some(payload) => Ok(Some(Session {
-                payload: payload.clone(),
-                created_at: live.created.provisional(),
-                expires_at: live.expires_at,
-                version: Version(live.version),
-                known_since: Version(live.known_since),
-                owner: live.owner.clone(),
-                deadline: live.deadline.if_any(),
-            })),
+            Some(payload) => Ok(Some(live.session(payload))),
             None => answer.as_ref().map(|_| None).map_err(Clone::clone),
         },
         Content::Touched { .. } => answer.as_ref().map(|_| None).map_err(Clone::clone),
@@ -203,14 +204,9 @@ fn read(entry: Option<&Entry>, answer: &Result<Option<StoredSession>>, now: Time
 impl Live {
     /// Takes over when the session came into being, given what the base had before it was set.
     fn inherit(&mut self, found: Option<&StoredSession>) {
-        let Created::Inherited(at) = self.created else { return };
+        let (Created::Inherited(at), Some(heir)) = (self.created, Heir::of(self)) else { return };
         self.created = Created::At(at);
-        let Some(found) = found else { return };
-        let alive_until = within(self.touched_before.unwrap_or(found.expires_at), found.deadline);
-        let was_alive = alive_until > Timestamp::from_millis(at);
-        // A checkpoint may have committed this very set before a crash: then it knew.
-        let is_this = found.version >= self.version;
-        if was_alive || is_this {
+        if let Some(found) = found.filter(|found| heir.goes_on_with(found)) {
             self.created = Created::At(found.created_at.as_millis());
             self.known_since = self.known_since.min(found.first_version);
             self.deadline = found.deadline.if_any().unwrap_or(self.deadline);

@@ -31,6 +31,9 @@ const TOLD_MAX: usize = 1000;
 /// Sessions that cannot be reaped yet are looked at again after this long.
 const RECHECK_MILLIS: u64 = 20;
 
+/// Nothing is reaped for so long after opening, so that whoever listens for what has expired meanwhile can say so.
+const FIRST_REAP_MILLIS: u64 = 1000;
+
 /// What maintenance's driver is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -73,7 +76,7 @@ impl Maintenance {
             last_checkpoint_millis: now_millis,
             began_millis: now_millis,
             retry_at_millis: 0,
-            reap_again_at_millis: 0,
+            reap_again_at_millis: now_millis + FIRST_REAP_MILLIS,
             next_due: None,
         }
     }
@@ -225,6 +228,11 @@ impl Maintenance {
             }
             return self.rest(engine, now_millis, checked.wall);
         }
+        // Whoever listens and does not keep up rings when there is room again.
+        if !requested && engine.table.endings.are_held_up() {
+            self.next_due = None;
+            return self.rest(engine, now_millis, checked.wall);
+        }
         if !requested && (now_millis < self.reap_again_at_millis || !self.is_due(engine, checked.wall)) {
             return self.rest(engine, now_millis, checked.wall);
         }
@@ -305,6 +313,9 @@ impl Maintenance {
         if let Some(due) = self.next_due {
             let due_millis = now_millis + millis(due.saturating_since(now));
             until = until.min(due_millis.max(self.reap_again_at_millis));
+        } else if self.reap_again_at_millis > now_millis {
+            // What will be due next was not asked for yet.
+            until = until.min(self.reap_again_at_millis);
         }
         let span = until.saturating_sub(now_millis).max(1);
         engine.doorbell.sleep_until(now.as_millis().saturating_add(span));

@@ -9,6 +9,7 @@ use crate::sync::atomic::Ordering;
 use std::collections::BTreeSet;
 
 use crate::base::{Base, Batch, DueEntry};
+use crate::endings::EndCause;
 use crate::entry::{Content, Dirty, InBase};
 use crate::error::{Error, Result};
 use crate::session::SessionId;
@@ -164,15 +165,21 @@ impl Table {
                         continue;
                     }
                     let (expired, version) = (live.expires_at <= now, live.version);
+                    let untold = if expired { self.tell_of(&id, live, EndCause::Expired) } else { None };
+                    let asks = untold.is_some();
                     shard.change(&id, &self.budget, |entry| {
                         entry.filed_at = None;
                         if expired {
+                            entry.untold = untold.or_else(|| entry.untold.take());
                             entry.content = Content::Gone;
                             entry.dirty = Dirty::Whole;
                             // A touch that came later says nothing without the session it was of.
                             entry.changed = version;
                         }
                     });
+                    if asks {
+                        self.mark(&mut shard, &id);
+                    }
                     if expired {
                         self.living.fetch_sub(1, Ordering::Relaxed);
                         buried += 1;
@@ -219,6 +226,7 @@ impl Table {
             let kind = ChangeKind::Whole(stored.clone().into());
             return Verdict::Change(Change { id: due.id.clone(), changed, index_at, kind });
         }
+        self.endings.tell(EndCause::Expired, &due.id, || stored.session());
         shard.change(&due.id, &self.budget, |entry| {
             entry.content = Content::Gone;
             entry.base = InBase::Present { index_at: stored.index_at };

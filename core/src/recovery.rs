@@ -18,7 +18,6 @@ use crate::clock::{Clock, TimeKeeper};
 use crate::codec::{Created, FORMAT, Malformed, Meta, Operation, encode_operation};
 use crate::committer::Committer;
 use crate::damage::Damage;
-use crate::doorbell::Doorbell;
 use crate::engine::Engine;
 use crate::entry::{Content, Entry, NewContent};
 use crate::error::{Error, Result};
@@ -207,7 +206,7 @@ pub(crate) fn open(
         observers,
         tasks,
         jobs,
-        doorbell: Doorbell::default(),
+        doorbell: Arc::default(),
         checkpoint_rung: AtomicBool::new(false),
         callers_write_from: AtomicU64::new(0),
         preparing: AtomicBool::new(false),

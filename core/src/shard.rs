@@ -71,7 +71,7 @@ pub(crate) struct Shard {
     pub(crate) lookups: HashMap<SessionId, Lookup, FastHasher>,
     /// Ids whose entries are dirty, for the next checkpoint.
     pub(crate) dirty: Vec<SessionId>,
-    /// Ids whose entries do not know yet what the base has.
+    /// Ids whose entries wait for what the base has.
     pub(crate) unresolved: HashSet<SessionId, FastHasher>,
     /// When dirty sessions expire, so that they are found although the base's index does not have them.
     pub(crate) due: BTreeSet<(Timestamp, SessionId)>,
@@ -149,7 +149,7 @@ impl Shard {
             entry.ringed = true;
             self.ring.push_back(id.clone());
         }
-        if entry.is_resolved() {
+        if !entry.awaits_lookup() {
             self.unresolved.remove(id);
         } else if !self.unresolved.contains(id) {
             self.unresolved.insert(id.clone());

@@ -110,6 +110,14 @@ impl Simulation {
         }
     }
 
+    /// One step of maintenance that has nothing to do: how long its thread would sleep then. `None`: it has something.
+    pub fn rest_of_maintenance(&self) -> Option<std::time::Duration> {
+        match self.engine.step_maintenance() {
+            maintenance::Next::Wait(span) => Some(span),
+            maintenance::Next::Again | maintenance::Next::WaitDurable(_) => None,
+        }
+    }
+
     /// Whether writes are taken: the log has not failed, and is not known to have no room.
     #[must_use]
     pub fn takes_writes(&self) -> bool {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::check::CheckReport;
 use crate::damage::Damage;
+use crate::endings::{EndCause, Listener};
 use crate::engine::Engine;
 use crate::entry::{NewContent, within};
 use crate::error::{Error, Result};
@@ -396,6 +397,8 @@ impl Store {
     /// As [`Store::flush`].
     pub fn reap(&self) -> Result<u64> {
         let engine = self.0.open_engine()?;
+        // What was written just now may not be known to the reaper yet.
+        engine.settle()?;
         let ticket = engine.doorbell.ask_reap();
         engine.doorbell.wait_reap(ticket)
     }
@@ -471,6 +474,30 @@ impl Store {
         F: Fn(&Event) + Send + Sync + 'static,
     {
         self.engine().observers.subscribe(Arc::new(observer))
+    }
+
+    /// Listens for sessions that end by `cause`, from now on: each waits in the [`Listener`] with its last content until it
+    /// is taken, as it does in everybody else's who listens. `notify` is called on the completion thread when there is
+    /// one after there was none.
+    ///
+    /// Each that ends while somebody listens is told of at least once: more than once where a crash or a failure of the
+    /// disk has its removal done again. [`Store::clear`] tells of none, nor does a damaged record. Expired sessions are
+    /// told of as the reaper comes by, or when their id is set or destroyed: a moment later, ten minutes later after the
+    /// clock has jumped, and those that have expired while no process had the store in the first second after opening.
+    ///
+    /// While nobody listens it costs nothing. While somebody does, a destroy of a session that is not in memory reads it,
+    /// as it does anyway to keep count; and where 4 MiB or 10,000 expired sessions wait to be taken, the reaper waits as
+    /// well, and what has expired stays on the disk, unseen, but for [`Store::reap`].
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]
+    pub fn listen<F>(&self, cause: EndCause, notify: F) -> Result<Listener>
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        let engine = self.0.open_engine()?;
+        let (endings, doorbell) = (Arc::clone(&engine.table.endings), Arc::clone(&engine.doorbell));
+        Ok(Listener::new(cause, Box::new(notify), endings, doorbell))
     }
 
     /// Closes this handle and its clones. The last handle of the process flushes the store, waits for all

@@ -139,7 +139,7 @@ impl Table {
             let mut shard = self.lock(first);
             for id in part {
                 let Some(entry) = shard.entries.get_mut(id) else { continue };
-                if !entry.is_resolved() {
+                if entry.awaits_lookup() {
                     unresolved.push(id.clone());
                     continue;
                 }

@@ -6,11 +6,13 @@
 //! whoever waits for it is answered later.
 
 mod conditional;
+mod ending;
 mod marks;
 mod replayed;
 mod touches;
 
 pub(crate) use conditional::{ConditionalSet, SetIf};
+pub(crate) use ending::{Heir, Untold};
 pub(crate) use touches::Touched;
 
 use std::sync::{Arc, OnceLock};
@@ -20,6 +22,7 @@ use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use crate::sync::channel::Sender;
 
 use crate::codec::Created;
+use crate::endings::Endings;
 use crate::entry::{Charge, Content, Dirty, Entry, InBase, Live, NewContent, within};
 use crate::error::{Error, Result};
 use crate::events::{Task, Tasks};
@@ -30,6 +33,7 @@ use crate::session::{Session, SessionId};
 use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
 use crate::stats::Counters;
 use crate::time::Timestamp;
+use ending::By;
 
 /// Fewer where a checker tries orders of threads: it would mostly try those of shards that have nothing.
 const SHARDS: usize = if cfg!(feature = "controlled") { 2 } else { 64 };
@@ -44,6 +48,7 @@ pub(crate) struct Table {
     pub(crate) progress: Arc<Progress>,
     jobs: Sender<Job>,
     tasks: Tasks,
+    pub(crate) endings: Arc<Endings>,
     tokens: AtomicU64,
     /// Lookups that wait for the committer to take the writes they are for.
     write_lookups: Mutex<Vec<LookupJob>>,
@@ -101,6 +106,7 @@ impl Table {
             sequencer,
             progress,
             jobs,
+            endings: Arc::new(Endings::new(tasks.clone())),
             tasks,
             tokens: AtomicU64::new(1),
             write_lookups: Mutex::default(),
@@ -201,13 +207,15 @@ impl Table {
         // A session keeps the deadline that it has.
         content.deadline = new.deadline.if_any().unwrap_or(content.deadline);
         content.expires_at = within(content.expires_at, content.deadline);
-        if new.base == InBase::Unknown {
+        let untold = self.tell_before(id, shard.entries.get(id), By::Set, write.now);
+        let asks = new.base == InBase::Unknown || untold.is_some();
+        if asks {
             self.mark_for_write(shard, id, new.cold, write.haste.urgency);
         }
         let queued = Queued::Set { id: id.clone(), created: new.created, content: content.clone() };
         let number = self.sequencer.submit(queued, write.haste);
-        self.install(shard, id, new, content, number);
-        if new.base == InBase::Unknown {
+        self.install(shard, id, new, content, number, untold);
+        if asks {
             self.await_lookup(shard, id, number);
         } else {
             self.void_touches(shard, id, number);
@@ -255,7 +263,15 @@ impl Table {
         }
     }
 
-    fn install(&self, shard: &mut Shard, id: &SessionId, new: Successor, content: NewContent, number: u64) {
+    fn install(
+        &self,
+        shard: &mut Shard,
+        id: &SessionId,
+        new: Successor,
+        content: NewContent,
+        number: u64,
+        untold: Option<Box<Untold>>,
+    ) {
         let NewContent { payload, expires_at, deadline, owner } = content;
         shard.change(id, &self.budget, |entry| {
             entry.content = Content::Live(Live {
@@ -269,6 +285,7 @@ impl Table {
                 known_since: new.known_since.unwrap_or(number),
             });
             entry.base = new.base;
+            entry.untold = untold;
             entry.dirty = Dirty::Whole;
             entry.changed = number;
             entry.expiry_waits = true;
@@ -283,20 +300,22 @@ impl Table {
         self.check_not_ended()?;
         let entry = shard.entries.get(id);
         let cold = entry.is_none();
+        let untold = self.tell_before(id, entry, By::Destroy, write.now);
         let unknown = entry.map_or_else(|| !self.clear_pending(), |entry| !entry.is_resolved());
-        if unknown {
+        let asks = unknown || untold.is_some();
+        if asks {
             self.mark_for_write(&mut shard, id, cold, write.haste.urgency);
         }
         let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.haste);
-        self.bury(&mut shard, id, number);
-        if unknown {
+        self.bury(&mut shard, id, number, untold);
+        if asks {
             self.await_lookup(&mut shard, id, number);
         }
         Ok(number)
     }
 
     /// Leaves a tombstone.
-    fn bury(&self, shard: &mut Shard, id: &SessionId, number: u64) {
+    fn bury(&self, shard: &mut Shard, id: &SessionId, number: u64, untold: Option<Box<Untold>>) {
         let (base, fewer) = match shard.entries.get(id) {
             None if self.clear_pending() => (InBase::Absent, 0),
             None => (InBase::Unknown, 0),
@@ -308,6 +327,7 @@ impl Table {
         shard.change(id, &self.budget, |entry| {
             entry.content = Content::Gone;
             entry.base = base;
+            entry.untold = untold;
             entry.dirty = Dirty::Whole;
             entry.changed = number;
         });

@@ -19,6 +19,7 @@ export {
   type SessileCheckReport,
   type SessileConflict,
   type SessileDamage,
+  type SessileEndedSession,
   SessileError,
   type SessileErrorCode,
   type SessileOwnedSession,
@@ -40,7 +41,8 @@ export interface SessileStoreOptions extends StoreOptions<Session> {}
  * Events: `error` tells of a failure that no callback and no promise could report, such as one in the background.
  * Where nobody listens it is a process warning, once for each code. `warning` tells of what is no failure: a clock that
  * was moved, damage that cost nothing. `conflict` tells, with a `SessileConflict`, of a save that another request stood
- * in the way of.
+ * in the way of. `expired` and `destroyed` tell, in lists of at most 100 `SessileEndedSession`, of sessions that are no
+ * more: at least once of each that ends while somebody listens; while nobody does they cost nothing.
  */
 export declare class SessileStore extends EventEmitter implements SessionStore {
   /**

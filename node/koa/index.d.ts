@@ -51,7 +51,8 @@ export interface SessileStoreOptions extends StoreOptions<KoaSession> {}
  * Events: `error` tells of a failure that no promise could report, such as one in the background. Where nobody
  * listens it is a process warning, once for each code. `warning` tells of what is no failure: a clock that was moved,
  * damage that cost nothing. `conflict` tells, with a `SessileConflict`, of a save that another request stood in
- * the way of.
+ * the way of. `expired` and `destroyed` tell, in lists of at most 100 `SessileEndedSession`, of sessions that are no
+ * more: at least once of each that ends while somebody listens; while nobody does they cost nothing.
  */
 export declare class SessileStore extends EventEmitter {
   /**

@@ -20,6 +20,7 @@ class Opening {
 
   #handle
   #onFailure
+  #onOpen
   #isTrying = false
   // While it tries, and nobody waits for that.
   #isIdle = false
@@ -28,17 +29,21 @@ class Opening {
   #waiting = []
   #work = new Work()
 
-  // `onFailure` is told of failures to open that no caller of a constructor or of open() is told of.
-  constructor(handle, onFailure) {
+  // `onFailure` is told of failures to open that no caller of a constructor or of open() is told of; `onOpen` is called
+  // when the store has opened, before what waits for that.
+  constructor(handle, onFailure, onOpen) {
     this.#handle = handle
     this.#onFailure = onFailure
+    this.#onOpen = onOpen
   }
 
   // Opens at once, or throws. If another process has the store, goes on trying in the background.
   now() {
     const answer = native.openNow(this.#handle)
-    if (answer === true) this.isOpen = this.#hasOpened = true
-    else if (answer.code === LOCKED) this.#tryIdly()
+    if (answer === true) {
+      this.isOpen = this.#hasOpened = true
+      this.#onOpen()
+    } else if (answer.code === LOCKED) this.#tryIdly()
     else throw fromFailure(answer)
   }
 
@@ -119,6 +124,7 @@ class Opening {
     this.#isTrying = false
     this.#hasOpened = error === null
     this.isOpen = this.#hasOpened && !this.#isClosed
+    if (this.isOpen) this.#onOpen()
     const waiting = this.#waiting
     this.#waiting = []
     for (const go of waiting) go(error)

@@ -23,6 +23,11 @@ function tellOfConflict(store, conflict) {
   emit(store, 'conflict', conflict)
 }
 
+// Tells of sessions that are no more by the store's event of that name.
+function tellOfEnded(store, event, sessions) {
+  emit(store, event, sessions)
+}
+
 function tell(store, event, error) {
   if (store.listenerCount(event) === 0) warnOnce(error)
   else emit(store, event, error)
@@ -42,4 +47,4 @@ function warnOnce(error) {
   process.emitWarning(error.message, { type: 'SessileWarning', code: error.code })
 }
 
-module.exports = { report, tellOfConflict, warn }
+module.exports = { report, tellOfConflict, tellOfEnded, warn }

@@ -6,6 +6,7 @@
 // its response in one piece.
 'use strict'
 
+const { ENDINGS, Endings } = require('./endings.js')
 const { fromFailure, invalidArgument, invalidOption } = require('./errors.js')
 const { toJson } = require('./json.js')
 const native = require('./native.js')
@@ -13,7 +14,7 @@ const { Opening } = require('./opening.js')
 const { Ownership, ownerArgument } = require('./owner.js')
 const { checkOptions, lifetime, toNative } = require('./options.js')
 const { Continuation, Deferred, promiseOf, replyTo, settle } = require('./replies.js')
-const { report, tellOfConflict } = require('./reports.js')
+const { report, tellOfConflict, tellOfEnded } = require('./reports.js')
 const { acknowledge, enter, expect, leave, nextNumber, port, Work } = require('./requests.js')
 const scan = require('./scan.js')
 const { Sessions } = require('./sessions.js')
@@ -40,6 +41,7 @@ function storeOn(Base, dialect) {
     #closing = null
     #sessions
     #ownership
+    #endings = new Map()
     #report = (error) => report(this, error)
     #page = (after, limit, withPayloads) => this.#readPage(after, limit, withPayloads)
     #toOwned = (list) => this.#ownedSessions(list)
@@ -65,7 +67,8 @@ function storeOn(Base, dialect) {
         maxPerOwner: checked.maxPerOwner,
         tell: (conflict) => tellOfConflict(this, conflict),
       })
-      this.#opening = new Opening(this.#handle, this.#report)
+      for (const event of ENDINGS) this.#endings.set(event, this.#endingsOf(event))
+      this.#opening = new Opening(this.#handle, this.#report, () => this.#listenForHeard())
       if (isOpeningLater) return
       try {
         this.#opening.now()
@@ -169,21 +172,13 @@ function storeOn(Base, dialect) {
     sessionsOf(owner, callback) {
       const name = ownerArgument(owner)
       const reply = replyTo(callback, arguments.length > 1, this.#report)
-      this.#run(reply, () => {
-        const number = nextNumber()
-        expect(native.sessionsOf(this.#handle, name, number), number, this.#work, reply, this.#toOwned)
-      })
-      return promiseOf(reply)
+      return this.#onThread(reply, (handle, number) => native.sessionsOf(handle, name, number), this.#toOwned)
     }
 
     countOf(owner, callback) {
       const name = ownerArgument(owner)
       const reply = replyTo(callback, arguments.length > 1, this.#report)
-      this.#run(reply, () => {
-        const number = nextNumber()
-        expect(native.countOf(this.#handle, name, number), number, this.#work, reply, toResult)
-      })
-      return promiseOf(reply)
+      return this.#onThread(reply, (handle, number) => native.countOf(handle, name, number), toResult)
     }
 
     destroyAllOf(owner, options, callback) {
@@ -191,11 +186,11 @@ function storeOn(Base, dialect) {
       const isShort = typeof options === 'function'
       const except = isShort ? undefined : exceptIn(options)
       const reply = replyTo(isShort ? options : callback, arguments.length > (isShort ? 1 : 2), this.#report)
-      this.#run(reply, () => {
-        const number = nextNumber()
-        expect(native.destroyAllOf(this.#handle, name, except, number), number, this.#work, reply, toResult)
-      })
-      return promiseOf(reply)
+      return this.#onThread(
+        reply,
+        (handle, number) => native.destroyAllOf(handle, name, except, number),
+        toResult
+      )
     }
 
     clear(callback) {
@@ -228,11 +223,7 @@ function storeOn(Base, dialect) {
         throw invalidArgument(`a backup needs the path of a directory to be made, not ${String(directory)}`)
       }
       const reply = replyTo(callback, arguments.length > 1, this.#report)
-      this.#run(reply, () => {
-        const number = nextNumber()
-        expect(native.backup(this.#handle, directory, number), number, this.#work, reply)
-      })
-      return promiseOf(reply)
+      return this.#onThread(reply, (handle, number) => native.backup(handle, directory, number))
     }
 
     stats(callback) {
@@ -286,13 +277,11 @@ function storeOn(Base, dialect) {
     }
 
     #readPage(after, limit, withPayloads) {
-      const reply = new Deferred()
-      this.#run(reply, () => {
-        const number = nextNumber()
-        const answer = native.scan(this.#handle, after, limit, withPayloads, number)
-        expect(answer, number, this.#work, reply, toResult)
-      })
-      return reply.promise
+      return this.#onThread(
+        new Deferred(),
+        (handle, number) => native.scan(handle, after, limit, withPayloads, number),
+        toResult
+      )
     }
 
     close(callback) {
@@ -317,13 +306,52 @@ function storeOn(Base, dialect) {
           // Left only when all is on the disk: until then an exit of the process has to see to that.
           const go = (error) => {
             if (error === null) leave(this.#number)
-            settle(closed, error)
+            this.#tellTheRest([...this.#endings.values()], () => settle(closed, error))
           }
           const number = nextNumber()
           expect(native.close(this.#handle, number), number, this.#work, new Continuation(go))
         })
       })
       return closed.promise
+    }
+
+    on(event, listener) {
+      super.on(event, listener)
+      return this.#heard(event)
+    }
+
+    addListener(event, listener) {
+      return this.on(event, listener)
+    }
+
+    prependListener(event, listener) {
+      super.prependListener(event, listener)
+      return this.#heard(event)
+    }
+
+    // Sessions that end are told of while somebody listens, and cost nothing else.
+    #heard(event) {
+      if (this.#opening?.isOpen) this.#endings.get(event)?.listen()
+      return this
+    }
+
+    #listenForHeard() {
+      for (const [event, endings] of this.#endings) if (this.listenerCount(event) > 0) endings.listen()
+    }
+
+    #endingsOf(event) {
+      return new Endings(event, {
+        handle: this.#handle,
+        dialect,
+        hasListeners: () => this.listenerCount(event) > 0,
+        emit: (sessions) => tellOfEnded(this, event, sessions),
+        report: this.#report,
+      })
+    }
+
+    #tellTheRest([endings, ...others], whenTold) {
+      if (endings === undefined) whenTold()
+      else endings.finish(() => this.#tellTheRest(others, whenTold))
     }
 
     // Notes that a framework has made what holds a session of `data`, which a read gave.

@@ -54,6 +54,7 @@ fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, [f64; 3]), Failure
         Outcome::Count(count) => raw::number(count).into_unknown(env)?,
         Outcome::Page(page) => page.to_object(env)?.to_unknown(),
         Outcome::Owned(sessions) => page::owned(env, &sessions)?.to_unknown(),
+        Outcome::Ended(sessions) => page::ended(env, &sessions)?.to_unknown(),
         Outcome::Report(report) => damage::report(env, report)?.to_unknown(),
         Outcome::Dropped(dropped) => damage::list(env, dropped)?.to_unknown(),
     };

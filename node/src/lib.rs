@@ -15,6 +15,7 @@ mod damage;
 mod failure;
 mod guard;
 mod id;
+mod inbox;
 mod options;
 mod page;
 mod port;

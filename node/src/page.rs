@@ -1,7 +1,7 @@
 //! One page of a scan on its way to JavaScript.
 
 use napi::bindgen_prelude::{Array, Env, Null, Object, ToNapiValue, Unknown};
-use sessile::{Session, SessionId};
+use sessile::{Ended, Session, SessionId};
 
 use crate::answer::text;
 use crate::failure::Failure;
@@ -50,6 +50,19 @@ pub(crate) fn owned<'env>(env: &'env Env, sessions: &[(SessionId, Session)]) -> 
         list.insert(payload(env, session)?)?;
         let deadline = session.deadline.map_or(0, sessile::Timestamp::as_millis);
         let figures = [session.expires_at.as_millis(), session.version.get(), session.created_at.as_millis(), deadline];
+        figures.into_iter().try_for_each(|figure| list.insert(raw::number(figure)))?;
+    }
+    Ok(list)
+}
+
+/// Sessions that have ended as a flat list of id, JSON or null, expiry, and creation, in turn.
+pub(crate) fn ended<'env>(env: &'env Env, sessions: &[Ended]) -> napi::Result<Array<'env>> {
+    let mut list = env.create_array(0)?;
+    for Ended { id, session, .. } in sessions {
+        let Ok(id) = std::str::from_utf8(id.as_bytes()) else { continue };
+        list.insert(id)?;
+        list.insert(payload(env, session)?)?;
+        let figures = [session.expires_at, session.created_at].map(sessile::Timestamp::as_millis);
         figures.into_iter().try_for_each(|figure| list.insert(raw::number(figure)))?;
     }
     Ok(list)

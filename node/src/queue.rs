@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use sessile::{CheckReport, Damage, Session, SessionId};
+use sessile::{CheckReport, Damage, Ended, Session, SessionId};
 
 use crate::batch::{Notices, Results};
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ pub(crate) enum Outcome {
     Count(u64),
     Page(Page),
     Owned(Vec<(SessionId, Session)>),
+    Ended(Vec<Ended>),
     Report(CheckReport),
     Dropped(Vec<Damage>),
 }

@@ -1,15 +1,17 @@
 //! The operations of a store, each one call that answers at once or under a request number.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
 use napi::bindgen_prelude::{Env, External, Unknown};
 use napi_derive::napi;
-use sessile::{Commit, Options, SetOptions, Store, Timestamp, Version};
+use sessile::{Commit, EndCause, Options, Owner, SetOptions, Store, Timestamp, Version};
 
 use crate::answer::{Answer, answer, found};
 use crate::failure::Failure;
+use crate::inbox::Inbox;
 use crate::options::StoreOptions;
 use crate::page::{Page, place};
 use crate::port::Port;
@@ -24,6 +26,8 @@ const PAYLOAD_BUFFER_LEN: usize = 2048;
 pub(crate) struct Handle {
     port: Rc<Port>,
     slot: Arc<Slot>,
+    /// For sessions that expire, and for those that are destroyed.
+    inboxes: [RefCell<Option<Arc<Inbox>>>; 2],
 }
 
 impl Drop for Handle {
@@ -31,6 +35,7 @@ impl Drop for Handle {
     /// which is no matter for the event loop; at the environment's end there is none any more.
     fn drop(&mut self) {
         self.slot.call_off();
+        self.inboxes.iter().filter_map(RefCell::take).for_each(|inbox| inbox.leave());
         if self.slot.opened().is_none() || self.port.has_ended() {
             return;
         }
@@ -51,6 +56,11 @@ impl Handle {
         self.slot.store()
     }
 
+    const fn inbox(&self, is_expired: bool) -> &RefCell<Option<Arc<Inbox>>> {
+        let [expired, destroyed] = &self.inboxes;
+        if is_expired { expired } else { destroyed }
+    }
+
     /// Runs a blocking operation on a thread of its own.
     fn spawn(
         &self,
@@ -60,6 +70,35 @@ impl Handle {
     ) -> Result<Answer, Failure> {
         let slot = Arc::clone(&self.slot);
         self.port.spawn(env, request, move || work(slot.store()?))
+    }
+
+    /// The same for an operation on an owner's sessions; nobody has none.
+    fn spawn_of(
+        &self,
+        env: &Env,
+        owner: &Unknown<'_>,
+        request: u32,
+        work: impl FnOnce(&Store, &Owner) -> Result<Outcome, Failure> + Send + 'static,
+    ) -> Result<Answer, Failure> {
+        let Some(owner) = id::owner(env, owner)? else { return Ok(Answer::Missing) };
+        self.spawn(env, request, move |store| work(store, &owner))
+    }
+
+    /// Keeps `json` under `id`, and writes its version to the port's figures, where it is known.
+    fn set(
+        &self,
+        env: &Env,
+        id: &Unknown<'_>,
+        json: &Unknown<'_>,
+        options: SetOptions,
+        request: u32,
+    ) -> Result<Answer, Failure> {
+        let id = id::required(env, id)?;
+        let store = self.store()?;
+        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, json, |bytes| store.set_with(&id, bytes, options));
+        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
+        self.port.write_version(commit.version());
+        self.acknowledge(env, request, commit)
     }
 
     /// Answers for a write that the store has taken.
@@ -87,7 +126,7 @@ pub(crate) fn store_new(
     let options = Options::try_from(options).map_err(|_| napi::Error::from_reason("the durability is unknown"))?;
     let slot = Arc::new(Slot::new(options, open_timeout, number));
     port.add(&slot);
-    Ok(External::new(Handle { port: Rc::clone(port), slot }))
+    Ok(External::new(Handle { port: Rc::clone(port), slot, inboxes: Default::default() }))
 }
 
 /// Opens the store without waiting for another process.
@@ -167,16 +206,8 @@ pub(crate) fn set<'env>(
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
-        let id = id::required(env, &id)?;
-        let expires_at = time(expires_at);
-        let store = handle.store()?;
-        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| match raw::whole(version) {
-            0 => store.set(&id, bytes, expires_at),
-            version => store.set_if(&id, bytes, expires_at, Version::new(version)),
-        });
-        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
-        handle.port.write_version(commit.version());
-        handle.acknowledge(env, request, commit)
+        let options = SetOptions { expires_at: time(expires_at), version: condition(version), ..SetOptions::default() };
+        handle.set(env, &id, &json, options, request)
     })
 }
 
@@ -196,19 +227,19 @@ pub(crate) fn set_with<'env>(
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
-        let id = id::required(env, &id)?;
         let options = SetOptions {
             expires_at: time(expires_at),
             deadline: time(deadline),
             owner: id::owner(env, &owner)?,
-            version: Some(raw::whole(version)).filter(|version| *version != 0).map(Version::new),
+            version: condition(version),
         };
-        let store = handle.store()?;
-        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, &json, |bytes| store.set_with(&id, bytes, options));
-        let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
-        handle.port.write_version(commit.version());
-        handle.acknowledge(env, request, commit)
+        handle.set(env, &id, &json, options, request)
     })
+}
+
+/// A version on condition of which is written; 0 is none.
+fn condition(version: f64) -> Option<Version> {
+    Some(raw::whole(version)).filter(|version| *version != 0).map(Version::new)
 }
 
 /// A time in milliseconds; 0 is none.
@@ -224,10 +255,7 @@ pub(crate) fn sessions_of<'env>(
     owner: Unknown<'_>,
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
-        handle.spawn(env, request, move |store| Ok(Outcome::Owned(store.sessions_of(&owner)?)))
-    })
+    answer(env, || handle.spawn_of(env, &owner, request, |store, owner| Ok(Outcome::Owned(store.sessions_of(owner)?))))
 }
 
 /// Counts the living sessions of `owner`.
@@ -238,10 +266,7 @@ pub(crate) fn count_of<'env>(
     owner: Unknown<'_>,
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
-        handle.spawn(env, request, move |store| Ok(Outcome::Count(store.count_of(&owner)?)))
-    })
+    answer(env, || handle.spawn_of(env, &owner, request, |store, owner| Ok(Outcome::Count(store.count_of(owner)?))))
 }
 
 /// Removes the sessions of `owner` but for `except`, where that is one, and says how many.
@@ -254,9 +279,10 @@ pub(crate) fn destroy_all_of<'env>(
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
-        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
         let except = id::known(env, &except);
-        handle.spawn(env, request, move |store| Ok(Outcome::Count(store.destroy_all_of(&owner, except.as_ref())?)))
+        handle.spawn_of(env, &owner, request, move |store, owner| {
+            Ok(Outcome::Count(store.destroy_all_of(owner, except.as_ref())?))
+        })
     })
 }
 
@@ -271,11 +297,10 @@ pub(crate) fn keep_newest_of<'env>(
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
-        let Some(owner) = id::owner(env, &owner)? else { return Ok(Answer::Missing) };
         let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
         let keep = id::known(env, &keep);
-        handle.spawn(env, request, move |store| {
-            Ok(Outcome::Count(store.keep_newest_of(&owner, count_max, keep.as_ref())?))
+        handle.spawn_of(env, &owner, request, move |store, owner| {
+            Ok(Outcome::Count(store.keep_newest_of(owner, count_max, keep.as_ref())?))
         })
     })
 }
@@ -343,6 +368,64 @@ pub(crate) fn scan<'env>(
             let page = store.scan(after.as_ref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
             Ok(Outcome::Page(Page { sessions: page.sessions, next: page.next, with_payloads }))
         })
+    })
+}
+
+/// Listens for sessions that expire, or for those that are destroyed.
+#[napi]
+pub(crate) fn listen<'env>(env: &'env Env, handle: &External<Handle>, is_expired: bool) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let cause = if is_expired { EndCause::Expired } else { EndCause::Destroyed };
+        let inbox = Inbox::open(handle.store()?, cause, handle.port.queue())?;
+        handle.inbox(is_expired).replace(Some(inbox));
+        Ok(Answer::Done)
+    })
+}
+
+/// Answers with the next sessions that have ended so, when there are any; with none where nothing more will come.
+#[napi]
+pub(crate) fn ended<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    is_expired: bool,
+    request: u32,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        let inbox = handle.inbox(is_expired).borrow();
+        let inbox = inbox.as_ref().ok_or_else(|| Failure::defect("a batch that nobody listens for"))?;
+        let pending = handle.port.pend(env);
+        inbox.next(request);
+        Ok(pending)
+    })
+}
+
+/// Nothing more will come, since the store has closed: what there is can still be asked for.
+#[napi]
+pub(crate) fn finish_listening<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    is_expired: bool,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        if let Some(inbox) = handle.inbox(is_expired).borrow().as_ref() {
+            inbox.finish();
+        }
+        Ok(Answer::Done)
+    })
+}
+
+/// Listens for them no longer.
+#[napi]
+pub(crate) fn unlisten<'env>(
+    env: &'env Env,
+    handle: &External<Handle>,
+    is_expired: bool,
+) -> napi::Result<Unknown<'env>> {
+    answer(env, || {
+        if let Some(inbox) = handle.inbox(is_expired).take() {
+            inbox.leave();
+        }
+        Ok(Answer::Done)
     })
 }
 

@@ -6,11 +6,8 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { describe, test } = require('node:test')
 const { SessileError } = require('../index.js')
-const native = require('../lib/native.js')
-const { checkOptions, toNative } = require('../lib/options.js')
-const { Deferred } = require('../lib/replies.js')
-const { Work, acknowledge, nextNumber, port } = require('../lib/requests.js')
 const { run } = require('./support/child.js')
+const { writeRaw } = require('./support/raw.js')
 const { SessileStore, asStored, called, openStore, sessionOf, temporary } = require('./support/store.js')
 
 function refusesToOpen(storePath, code, pattern) {
@@ -289,16 +286,6 @@ describe('an error', () => {
     assert.match(error.stack, /^SessileError: /)
   })
 })
-
-// Writes what JavaScript would not, through the addon and the same store.
-async function writeRaw(directory, id, text) {
-  const handle = native.storeNew(port, toNative(checkOptions({ path: directory })), 0)
-  assert.equal(native.openNow(handle), true)
-  const written = new Deferred()
-  const number = nextNumber()
-  acknowledge(native.set(handle, id, text, 0, 0, number), number, new Work(), written)
-  await written.promise
-}
 
 function crc32c(bytes) {
   let crc = ~0

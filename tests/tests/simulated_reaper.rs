@@ -238,3 +238,31 @@ fn a_session_set_again_while_a_checkpoint_takes_its_end_is_removed_at_its_expiry
     world.advance(HOUR);
     assert_eq!(world.store().stats().reaped, 1);
 }
+
+/// How long until maintenance would look again, with nothing to do now.
+fn rest_millis(world: &World) -> u128 {
+    world.simulation().rest_of_maintenance().expect("nothing to do").as_millis()
+}
+
+#[test]
+fn what_comes_due_soon_is_not_overslept() {
+    let mut world = World::small();
+    for (name, millis) in [("first", 5_000), ("second", 7_000)] {
+        world.set(name, 10, millis);
+    }
+    world.checkpoint();
+    world.restart_unchecked();
+    world.settle();
+    // Just opened, which leaves those who want to listen a moment to say so; then, what is first.
+    assert!(rest_millis(&world) <= 1_000);
+    world.advance(1_000);
+    assert!(rest_millis(&world) <= 4_000);
+    world.advance(4_000);
+    assert_eq!(world.store().stats().reaped, 1);
+    // Just reaped, and then what is next.
+    assert!(rest_millis(&world) <= 20);
+    world.advance(20);
+    assert!((1..=2_000).contains(&rest_millis(&world)));
+    world.advance(2_000);
+    assert_eq!(world.store().stats().reaped, 2);
+}

@@ -28,7 +28,7 @@ impl Table {
             }
             Operation::Destroy { id } => {
                 let id = SessionId::new(id)?;
-                self.bury(&mut self.lock(&id), &id, number);
+                self.bury(&mut self.lock(&id), &id, number, None);
             }
         }
         Ok(())
@@ -55,7 +55,7 @@ impl Table {
             // Whether the one before had expired the log does not say. A session that goes on keeps its creation time.
             new.known_since = None;
         }
-        self.install(&mut shard, &id, new, content, number);
+        self.install(&mut shard, &id, new, content, number, None);
         Ok(())
     }
 
