@@ -595,6 +595,16 @@ sessile_status sessile_options_set_checkpoint_interval_ms(struct sessile_options
                                                           uint64_t checkpoint_interval_ms);
 
 /**
+ * By how much touches may move a session's expiry before that is written to the log, in milliseconds; 0 writes each. In
+ * memory the expiry is exact; a crash may leave it earlier by less than this. Up to one day. Default, without a call of
+ * this: a hundredth of the time that is left, and at most a minute.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
+ */
+sessile_status sessile_options_set_touch_after_ms(struct sessile_options *options,
+                                                  uint64_t touch_after_ms);
+
+/**
  * How long after one another the passes begin in which all of the base is verified in the background, in milliseconds;
  * 0: never. From one second to a hundred days; the first comes after ten minutes at the latest. Default: one day.
  *

@@ -99,6 +99,14 @@ export interface StoreOptions<Session> {
   checkpointInterval?: number
 
   /**
+   * By how much touches may move a session's expiry before that is written to the log, in seconds, so that a session in
+   * constant use costs the disk next to nothing; 0 writes each. In memory the expiry is exact, and the next checkpoint
+   * takes it along; an end without `close` before that leaves it earlier by less than this. From 0 to 86400. Default: a hundredth of the
+   * time that is left, and at most a minute.
+   */
+  touchAfter?: number
+
+  /**
    * How long after one another the passes begin in which all of the base is verified in the background, in
    * seconds; 0 never does. The first comes after ten minutes at the latest; damage that is found is an `error`
    * event. 0, or from 1 to 8640000. Default: 86400, a day.

@@ -78,7 +78,7 @@ const DELAY_AT_FULL: Duration = Duration::from_millis(20);
 /// The longest delay of a batch.
 const DELAY_MAX: Duration = Duration::from_millis(100);
 /// A checkpoint begins at this share, in percent.
-pub(crate) const CHECKPOINT_FROM_PERCENT: u64 = 50;
+const CHECKPOINT_FROM_PERCENT: u64 = 50;
 
 impl Engine {
     pub(crate) fn closed_error(&self) -> Error {
@@ -144,6 +144,18 @@ impl Engine {
     pub(crate) fn dirty_percent(&self) -> u64 {
         let dirty = self.table.budget.pinned() + self.sequencer.queued_bytes();
         dirty * 100 / self.options.dirty_bytes.max(1)
+    }
+
+    /// Whether so much has changed in memory that it is time for a checkpoint, whatever the log has of it.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty_percent() >= CHECKPOINT_FROM_PERCENT
+    }
+
+    /// Rings maintenance for a checkpoint, once, for what the committer does not see.
+    pub(crate) fn ring_if_dirty(&self) {
+        if self.is_dirty() && !self.checkpoint_rung.swap(true, Ordering::Relaxed) {
+            self.doorbell.ring();
+        }
     }
 
     /// Whether it is time for a checkpoint, whatever its age.

@@ -54,6 +54,8 @@ pub(crate) struct Live {
     /// this one that it inherits.
     pub(crate) touched_before: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
+    /// The expiry that the log has, or the base: touches may have moved it by a little since.
+    pub(crate) written_until: Timestamp,
     /// The time that no expiry passes; [`Timestamp::MIN`]: none.
     pub(crate) deadline: Timestamp,
     pub(crate) owner: Option<Owner>,
@@ -202,6 +204,12 @@ impl Entry {
 }
 
 impl Live {
+    /// Moves the expiry, in memory and on its way to the disk.
+    pub(crate) const fn write_expiry(&mut self, expires_at: Timestamp) {
+        self.expires_at = expires_at;
+        self.written_until = expires_at;
+    }
+
     /// The session with this payload, as far as it is known by now: when it came into being may still be to be looked up.
     pub(crate) fn session(&self, payload: &Payload) -> Session {
         Session {

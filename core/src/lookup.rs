@@ -139,7 +139,7 @@ impl Table {
                         _ => found.expires_at,
                     };
                     let expires_at = within(touched_until, found.deadline);
-                    entry.content = Content::Live(Live { expires_at, ..Live::from(found) });
+                    entry.content = Content::Live(Live { expires_at, written_until: expires_at, ..Live::from(found) });
                     entry.base = in_base;
                     entry.filed_at = Some(found.index_at);
                 }),
@@ -222,6 +222,7 @@ impl From<&StoredSession> for Live {
             created: Created::At(found.created_at.as_millis()),
             touched_before: None,
             expires_at: found.expires_at,
+            written_until: found.expires_at,
             deadline: found.deadline,
             owner: found.owner.clone(),
             version: found.version,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::{Checkpoint, Pace};
 use crate::clock::Checked;
 use crate::codec::Meta;
-use crate::engine::{CHECKPOINT_FROM_PERCENT, Engine};
+use crate::engine::Engine;
 use crate::error::{Error, is_no_room};
 use crate::events::Event;
 use crate::reaper::Reaper;
@@ -110,8 +110,12 @@ impl Maintenance {
         if asked {
             return true;
         }
-        if now_millis < self.retry_at_millis || engine.sequencer.last() <= self.meta.covered {
+        if now_millis < self.retry_at_millis {
             return false;
+        }
+        if engine.sequencer.last() <= self.meta.covered {
+            // Touches that were not logged take memory all the same.
+            return engine.is_dirty();
         }
         let interval = millis(engine.options.checkpoint_interval);
         engine.checkpoint_presses()
@@ -123,12 +127,7 @@ impl Maintenance {
     /// disk what makes room stands in the newer half.
     fn through(&self, engine: &Engine, now_millis: u64, asked: bool) -> Through {
         let is_aged = now_millis >= self.last_checkpoint_millis + millis(engine.options.checkpoint_interval);
-        if asked
-            || is_aged
-            || engine.health.lacks_room()
-            || engine.table.clear_pending()
-            || engine.dirty_percent() >= CHECKPOINT_FROM_PERCENT
-        {
+        if asked || is_aged || engine.health.lacks_room() || engine.table.clear_pending() || engine.is_dirty() {
             return Through::Everything;
         }
         let older_half = engine.log.older_half().filter(|last| *last > self.meta.covered);
@@ -304,7 +303,7 @@ impl Maintenance {
         if let Some(scrub_at) = self.scrub.step(engine, now_millis) {
             until = until.min(scrub_at);
         }
-        if engine.sequencer.last() > self.meta.covered {
+        if engine.sequencer.last() > self.meta.covered || engine.is_dirty() {
             let interval = millis(engine.options.checkpoint_interval);
             let presses = engine.checkpoint_presses() || engine.health.lacks_room();
             let pressed = if presses { now_millis } else { self.last_checkpoint_millis + interval };

@@ -38,6 +38,7 @@ pub struct Options {
     pub(crate) log_bytes_max: u64,
     pub(crate) payload_bytes_max: u64,
     pub(crate) checkpoint_interval: Duration,
+    pub(crate) touch_after: Option<Duration>,
     pub(crate) scrub_interval: Duration,
     pub(crate) scrub_bytes_per_second: u64,
     pub(crate) open_timeout: Duration,
@@ -61,6 +62,7 @@ impl Options {
             log_bytes_max: 64 * MIB,
             payload_bytes_max: Self::PAYLOAD_BYTES_LIMIT,
             checkpoint_interval: Duration::from_secs(60),
+            touch_after: None,
             scrub_interval: Duration::from_secs(24 * 60 * 60),
             scrub_bytes_per_second: 8 * MIB,
             open_timeout: Duration::from_secs(5),
@@ -123,6 +125,15 @@ impl Options {
         self
     }
 
+    /// By how much touches may move a session's expiry before that is written to the log, so that a session in constant
+    /// use costs the disk next to nothing; zero writes each. In memory the expiry is exact, and the next checkpoint takes
+    /// it along; an end without close before that leaves it earlier by less than this. Default, without a call of this: a hundredth of
+    /// the time that is left, and at most a minute; up to one day.
+    pub const fn touch_after(mut self, touch_after: Duration) -> Self {
+        self.touch_after = Some(touch_after);
+        self
+    }
+
     /// How long after one another the passes begin in which all of the base is verified in the background; the first
     /// comes after ten minutes at the latest. Damage that is found is an event. Default: one day; zero never, else
     /// from one second to a hundred days.
@@ -175,6 +186,9 @@ impl Options {
         if self.checkpoint_interval < Duration::from_millis(100) || self.checkpoint_interval > day {
             return refuse("checkpoint_interval", "it has to be from 100 ms to one day");
         }
+        if self.touch_after.is_some_and(|touch_after| touch_after > day) {
+            return refuse("touch_after", "it has to be at most one day");
+        }
         let is_off = self.scrub_interval.is_zero();
         if !is_off && (self.scrub_interval < Duration::from_secs(1) || self.scrub_interval > 100 * day) {
             return refuse("scrub_interval", "it has to be from one second to 100 days, or zero");
@@ -195,6 +209,7 @@ impl Options {
             ("log_bytes_max", self.log_bytes_max != other.log_bytes_max),
             ("payload_bytes_max", self.payload_bytes_max != other.payload_bytes_max),
             ("checkpoint_interval", self.checkpoint_interval != other.checkpoint_interval),
+            ("touch_after", self.touch_after != other.touch_after),
             ("scrub_interval", self.scrub_interval != other.scrub_interval),
             ("scrub_bytes_per_second", self.scrub_bytes_per_second != other.scrub_bytes_per_second),
         ];

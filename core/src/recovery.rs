@@ -140,7 +140,12 @@ pub(crate) fn open(
     };
     let jobs = channel::unbounded();
     let table = Table::new(
-        Beginning { cache_bytes: options.cache_bytes, hasher: surroundings.hasher.clone(), cleared: meta.cleared },
+        Beginning {
+            cache_bytes: options.cache_bytes,
+            touch_after: options.touch_after,
+            hasher: surroundings.hasher.clone(),
+            cleared: meta.cleared,
+        },
         Arc::clone(&counters),
         Arc::clone(&sequencer),
         Arc::clone(&progress),

@@ -258,8 +258,9 @@ impl Store {
 
     /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
     ///
-    /// A later expiry is acknowledged at once and reaches the disk within a second, or 10 ms for a process
-    /// kill; losing it leaves the earlier one. An earlier expiry follows the store's durability.
+    /// A later expiry is acknowledged at once and reaches the disk within a second, or 10 ms for a process kill; losing it
+    /// leaves the earlier one. One that is later by less than [`Options::touch_after`] is kept in memory until the next
+    /// checkpoint. An earlier expiry follows the store's durability.
     ///
     /// # Errors
     /// As [`Store::set`]; [`Error::Overloaded`] and [`Error::DiskFull`] only where it moves expiry earlier, and
@@ -277,7 +278,10 @@ impl Store {
         engine.counters.touches.one();
         engine.doorbell.expires(expires_at);
         Ok(match touched {
-            Touched::Done => Commit::done(),
+            Touched::Done => {
+                engine.ring_if_dirty();
+                Commit::done()
+            }
             Touched::At(number) => self.commit(engine, number, &write),
             Touched::Deferred(deferred) => Commit::deferred(Arc::clone(&engine.progress), deferred),
         })

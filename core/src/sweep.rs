@@ -205,6 +205,9 @@ impl Table {
             entry.base = base;
             if is_last {
                 entry.dirty = Dirty::Clean;
+                if let Content::Live(live) = &mut entry.content {
+                    live.written_until = live.expires_at;
+                }
                 // One that changed since it was captured stays with the due set: the reaper passes over an index
                 // entry whose session has changes.
                 entry.filed_at = match base {

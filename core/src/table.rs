@@ -16,6 +16,7 @@ pub(crate) use ending::{Heir, Untold};
 pub(crate) use touches::Touched;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::lock::{Mutex, MutexGuard};
 use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -32,7 +33,7 @@ use crate::sequencer::{Haste, Queued, Sequencer};
 use crate::session::{Session, SessionId};
 use crate::shard::{Budget, Job, LookupJob, Shard, Waiter};
 use crate::stats::Counters;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
 use ending::By;
 
 /// Fewer where a checker tries orders of threads: it would mostly try those of shards that have nothing.
@@ -43,6 +44,7 @@ pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
     hasher: ShardHasher,
     pub(crate) budget: Budget,
+    touch_after_millis: Option<u64>,
     pub(crate) counters: Arc<Counters>,
     sequencer: Arc<Sequencer>,
     pub(crate) progress: Arc<Progress>,
@@ -70,6 +72,8 @@ pub(crate) type ShardHasher = foldhash::fast::SeedableRandomState;
 #[derive(Debug)]
 pub(crate) struct Beginning {
     pub(crate) cache_bytes: u64,
+    /// See [`crate::Options::touch_after`].
+    pub(crate) touch_after: Option<Duration>,
     pub(crate) hasher: ShardHasher,
     /// The last `clear` that the base has seen.
     pub(crate) cleared: u64,
@@ -97,11 +101,12 @@ impl Table {
         jobs: Sender<Job>,
         tasks: Tasks,
     ) -> Self {
-        let Beginning { cache_bytes, hasher, cleared } = beginning;
+        let Beginning { cache_bytes, touch_after, hasher, cleared } = beginning;
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher,
             budget: Budget::new(cache_bytes),
+            touch_after_millis: touch_after.map(millis),
             counters,
             sequencer,
             progress,
@@ -279,6 +284,7 @@ impl Table {
                 created: new.created,
                 touched_before: new.touched_before,
                 expires_at,
+                written_until: expires_at,
                 deadline,
                 owner,
                 version: number,

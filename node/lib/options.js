@@ -28,6 +28,7 @@ const OPTIONS = {
   logBytesMax: bytes({ default: 64 * MIB, min: 4 * MIB, max: 65536 * MIB }),
   payloadBytesMax: bytes({ default: 16 * MIB, min: 1, max: 16 * MIB }),
   checkpointInterval: seconds({ default: 60, min: 0.1, max: DAY }),
+  touchAfter: { check: checkTouchAfter },
   scrubInterval: { default: DAY, check: checkScrubInterval },
   scrubBytesPerSecond: bytes({ default: 8 * MIB, min: MIB / 16, max: 1024 * MIB }),
   openTimeout: seconds({ default: 5, min: 0, max: DAY }),
@@ -78,6 +79,7 @@ function toNative(options) {
     logBytesMax: options.logBytesMax,
     payloadBytesMax: options.payloadBytesMax,
     checkpointIntervalMs: Math.round(options.checkpointInterval * 1000),
+    touchAfterMs: options.touchAfter === undefined ? -1 : Math.round(options.touchAfter * 1000),
     scrubIntervalMs: Math.round(options.scrubInterval * 1000),
     scrubBytesPerSecond: options.scrubBytesPerSecond,
     openTimeoutMs: Math.round(options.openTimeout * 1000),
@@ -117,6 +119,11 @@ function checkMaxPerOwner(name, value) {
   if (!Number.isInteger(value)) {
     throw invalidOption(RangeError, `option '${name}' is a whole number of sessions, not ${value}`)
   }
+}
+
+// By default the store's own measure, which is no number.
+function checkTouchAfter(name, value) {
+  if (value !== undefined) checkNumber(name, value, { min: 0, max: DAY, unit: 'seconds' })
 }
 
 // 0 is off.

@@ -29,6 +29,8 @@ pub(crate) struct StoreOptions {
     pub payload_bytes_max: f64,
     /// How long a change stays in the log alone.
     pub checkpoint_interval_ms: f64,
+    /// By how much touches move an expiry before that is logged; negative: the store's own measure.
+    pub touch_after_ms: f64,
     /// How long after one another the scrub's passes begin.
     pub scrub_interval_ms: f64,
     /// How much of the base a pass reads in a second.
@@ -54,7 +56,7 @@ impl TryFrom<StoreOptions> for Options {
             "async" => Durability::Async,
             other => return Err(Failure::defect(&format!("the durability '{other}'"))),
         };
-        Ok(Self::new(given.path)
+        let options = Self::new(given.path)
             .durability(durability)
             .ttl(millis(given.ttl_ms))
             .cache_bytes(whole(given.cache_bytes))
@@ -64,7 +66,8 @@ impl TryFrom<StoreOptions> for Options {
             .payload_bytes_max(whole(given.payload_bytes_max))
             .checkpoint_interval(millis(given.checkpoint_interval_ms))
             .scrub_interval(millis(given.scrub_interval_ms))
-            .scrub_bytes_per_second(whole(given.scrub_bytes_per_second)))
+            .scrub_bytes_per_second(whole(given.scrub_bytes_per_second));
+        Ok(if given.touch_after_ms < 0.0 { options } else { options.touch_after(millis(given.touch_after_ms)) })
     }
 }
 

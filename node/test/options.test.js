@@ -115,6 +115,7 @@ describe('sizes and durations', () => {
     logBytesMax: [4 * MIB - 1, 65536 * MIB + 1],
     payloadBytesMax: [0, 16 * MIB + 1],
     checkpointInterval: [0, 0.09, 86401],
+    touchAfter: [-1, 86401],
     scrubInterval: [-1, 0.5, 8640001],
     scrubBytesPerSecond: [0, 65535, 1024 * MIB + 1],
     openTimeout: [-1, 86401],

@@ -3,7 +3,8 @@
 
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
-const { called, extended, openStore, sessionOf } = require('./support/store.js')
+const { start } = require('./support/child.js')
+const { called, extended, openStore, sessionOf, temporary } = require('./support/store.js')
 
 const HOUR = 3_600_000
 // Long enough for two calls in a row on a busy machine.
@@ -55,6 +56,40 @@ describe('a touch', () => {
     await new Promise((resolve) => setTimeout(resolve, SHORT + 5))
     assert.ok((await load(store, 'id')).cookie.maxAge > 0)
   })
+
+  for (const [touchAfter, isWritten] of [
+    [undefined, false],
+    [10, false],
+    [3, true],
+    [0, true],
+  ]) {
+    test(`by 5 s is exact, and ${isWritten ? '' : 'not '}written by itself with touchAfter ${touchAfter}`, async (t) => {
+      const path = `${temporary(t)}/sessions`
+      const child = start(
+        t,
+        `const store = new SessileStore({ path: storePath, ...JSON.parse(process.argv[2]) })
+         const sessionFor = (maxAge) => ({ cookie: { expires: new Date(Date.now() + maxAge) } })
+         const [before, after] = [sessionFor(3_600_000), sessionFor(3_605_000)]
+         const isAs = async ({ cookie }) =>
+           (await store.get('id')).cookie.expires === cookie.expires.toISOString()
+         store.set('id', before)
+           .then(() => store.touch('id', after))
+           // What was logged before it is on the disk as well.
+           .then(() => store.set('other', before))
+           .then(() => isAs(after))
+           .then((isExact) => say(JSON.stringify({ isExact, before, after })))
+         setInterval(() => {}, 1e6)`,
+        path,
+        JSON.stringify({ touchAfter })
+      )
+      await child.says('}\n')
+      await child.kill()
+      const { isExact, before, after } = JSON.parse(child.output)
+      assert.ok(isExact)
+      const store = openStore(t, { path })
+      assert.equal((await store.get('id')).cookie.expires, (isWritten ? after : before).cookie.expires)
+    })
+  }
 
   test('of an unknown id creates nothing', async (t) => {
     const store = openStore(t)

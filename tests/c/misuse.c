@@ -92,6 +92,7 @@ static void options_refuse(void) {
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_log_bytes_max(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_payload_bytes_max(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_checkpoint_interval_ms(NULL, 1));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_touch_after_ms(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_scrub_interval_ms(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_scrub_bytes_per_second(NULL, 1));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_options_set_open_timeout_ms(NULL, 1));

@@ -22,13 +22,14 @@ use promises::Promises;
 /// Where the store of a world is.
 pub const PATH: &str = "/sessions";
 
-/// Options with small bounds, so that segments roll and checkpoints come soon.
+/// Options with small bounds, so that segments roll and checkpoints come soon, and with touches that are all logged.
 pub fn small_options(durability: Durability) -> Options {
     Options::new(PATH)
         .durability(durability)
         .log_bytes_max(4 << 20)
         .payload_bytes_max(1 << 20)
         .base_cache_bytes(1 << 20)
+        .touch_after(Duration::ZERO)
         .open_timeout(Duration::ZERO)
 }
 

@@ -72,6 +72,15 @@ fn put_away(world: &mut World) {
     world.restart_unchecked();
 }
 
+/// Makes a checkpoint before the readers have looked anything up.
+fn checkpoint_before_the_readers(world: &World) {
+    let asked = world.simulation().ask_checkpoint();
+    for _ in 0..20 {
+        world.simulation().step_maintenance();
+    }
+    assert!(world.simulation().has_made(asked));
+}
+
 fn assert_told(world: &mut World, told: &mut Told, expected: &[(&str, EndCause, &str)]) {
     world.advance(2_000);
     told.take();
@@ -200,7 +209,7 @@ fn a_session_whose_payload_left_memory_is_told_of_with_it() {
                 set(&world, "a", "another", HOUR);
             }
         }
-        world.checkpoint();
+        checkpoint_before_the_readers(&world);
         assert_told(&mut world, &mut told, &[("a", cause, "only in the base")]);
     }
 }

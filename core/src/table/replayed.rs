@@ -68,7 +68,7 @@ impl Table {
         }
         shard.change(id, &self.budget, |entry| {
             match &mut entry.content {
-                Content::Live(live) => live.expires_at = touched_until,
+                Content::Live(live) => live.write_expiry(touched_until),
                 content => *content = Content::Touched { expires_at: touched_until },
             }
             entry.dirty = entry.dirty.max(Dirty::Expiry);

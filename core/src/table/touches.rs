@@ -1,9 +1,11 @@
 //! Touches: a session's expiry moves, and nothing else of it.
 //!
-//! One that extends is acknowledged at once, and may be lost; one that shortens is a write like any other. Of a session
+//! One that extends is acknowledged at once, and may be lost; it is not even logged where it moves the expiry by little
+//! beyond what log or base have. One that shortens is a write like any other. Of a session
 //! that is not in memory it waits for the lookup, and creates nothing where that finds none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Table, WriteContext};
 use crate::entry::{Content, Dirty, Entry, within};
@@ -12,7 +14,11 @@ use crate::progress::Deferred;
 use crate::sequencer::{Haste, Queued, Start, Urgency};
 use crate::session::SessionId;
 use crate::shard::{Shard, Waiter};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
+
+/// Unless the options say otherwise, no expiry is earlier after a crash by more than a hundredth of the time that was left,
+/// nor by more than this.
+const TOUCH_AFTER_MAX_MILLIS: u64 = 60_000;
 
 /// What became of a touch within the call.
 pub(crate) enum Touched {
@@ -75,7 +81,8 @@ impl Table {
             return Ok(entry.expiry_waits.then_some(entry.changed));
         }
         let extends = expires_at > before.expires_at;
-        if extends && write.unlogged_touches {
+        let is_slight = expires_at.saturating_since(before.written_until) < self.touch_after(write.now, expires_at);
+        if extends && (write.unlogged_touches || is_slight) {
             // Not in the log: a crash leaves the earlier expiry. A checkpoint takes it along all the same.
             shard.change(id, &self.budget, |entry| {
                 if let Content::Live(live) = &mut entry.content {
@@ -96,7 +103,7 @@ impl Table {
         let number = self.sequencer.submit(queued, if extends { in_passing } else { write.haste });
         shard.change(id, &self.budget, |entry| {
             if let Content::Live(live) = &mut entry.content {
-                live.expires_at = expires_at;
+                live.write_expiry(expires_at);
             }
             entry.dirty = entry.dirty.max(Dirty::Expiry);
             entry.changed = number;
@@ -104,5 +111,11 @@ impl Table {
             entry.referenced = true;
         });
         Ok((!extends).then_some(number))
+    }
+
+    /// By how much a touch at `now` has to move an expiry beyond what is written, to be written itself.
+    fn touch_after(&self, now: Timestamp, expires_at: Timestamp) -> Duration {
+        let by_default = || (millis(expires_at.saturating_since(now)) / 100).min(TOUCH_AFTER_MAX_MILLIS);
+        Duration::from_millis(self.touch_after_millis.unwrap_or_else(by_default))
     }
 }
