@@ -6,6 +6,7 @@
 
 const path = require('node:path')
 const { invalidOption } = require('./errors.js')
+const { nearest } = require('./nearest.js')
 
 const MIB = 1024 * 1024
 const DAY = 24 * 60 * 60
@@ -184,32 +185,9 @@ function inWords(value) {
 }
 
 function hint(name) {
-  let nearest
-  let least = 4
-  for (const known of Object.keys(OPTIONS)) {
-    const distance = editDistance(name.toLowerCase(), known.toLowerCase())
-    if (distance < Math.min(least, known.length)) {
-      nearest = known
-      least = distance
-    }
-  }
-  return nearest === undefined
-    ? `; the options are ${Object.keys(OPTIONS).join(', ')}`
-    : `; did you mean '${nearest}'?`
-}
-
-// How many letters have to be put in, left out or replaced to get from one word to the other.
-function editDistance(from, to) {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1))
-    }
-    row = next
-  }
-  return row[to.length]
+  const known = Object.keys(OPTIONS)
+  const similar = nearest(name, known)
+  return similar === undefined ? `; the options are ${known.join(', ')}` : `; did you mean '${similar}'?`
 }
 
 module.exports = { checkOptions, toNative, lifetime }

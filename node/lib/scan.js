@@ -16,17 +16,21 @@ async function* ids(page) {
   } while (after !== null)
 }
 
-// Yields the living sessions as [id, session]. `read(id, json, expiresAt, version)` makes each session.
-async function* entries(page, read) {
+// Yields the living sessions as they are kept: [id, json, expiresAt, version].
+async function* rows(page) {
   let after = null
   do {
     const { next, sessions } = await page(after, PAGE_LEN, true)
-    for (let i = 0; i < sessions.length; i += 4) {
-      const [id, json, expiresAt, version] = sessions.slice(i, i + 4)
-      yield [id, readable(read, id, json, expiresAt, version)]
-    }
+    for (let i = 0; i < sessions.length; i += 4) yield sessions.slice(i, i + 4)
     after = next
   } while (after !== null)
+}
+
+// Yields the living sessions as [id, session]. `read(id, json, expiresAt, version)` makes each session.
+async function* entries(page, read) {
+  for await (const [id, json, expiresAt, version] of rows(page)) {
+    yield [id, readable(read, id, json, expiresAt, version)]
+  }
 }
 
 // All living sessions as an array. Each has its `id`, as express-session's own have: not enumerable, so
@@ -52,4 +56,4 @@ function readable(read, id, json, expiresAt, version) {
   }
 }
 
-module.exports = { ids, entries, all, readable }
+module.exports = { ids, rows, entries, all, readable }

@@ -29,6 +29,9 @@ let isOpeningLater = false
 const WRITE = Symbol('write')
 const LOAD = Symbol('load')
 
+// How the command-line tool reads the sessions with what is not in them: when they expire.
+const ROWS = Symbol('rows')
+
 // The class of stores on `Base`, which is an EventEmitter, for sessions in `dialect`; see cookie-dialect.js.
 function storeOn(Base, dialect) {
   class SessileStore extends Base {
@@ -253,6 +256,11 @@ function storeOn(Base, dialect) {
       return scan.entries(this.#page, this.#readSession)
     }
 
+    // The living sessions as they are kept; see scan.js.
+    [ROWS]() {
+      return scan.rows(this.#page)
+    }
+
     #ownedSessions(list) {
       const sessions = []
       for (let i = 0; i < list.length; i += OWNED_FIELDS) {
@@ -413,4 +421,4 @@ function inCamelCase(figuresByName) {
   )
 }
 
-module.exports = { LOAD, WRITE, storeOn }
+module.exports = { LOAD, ROWS, WRITE, storeOn }

@@ -51,6 +51,18 @@ describe('the package', () => {
     assert.equal(output, 'function\n', errors)
   })
 
+  test('has its command, which needs no framework', (t) => {
+    const directory = install(t)
+    const { bin } = require('../package.json')
+    const line = `${JSON.stringify({ id: 'a', session: { cookie: {} } })}\n`
+    const words = ['import', 'lines', '-', '--to', path.join(path.dirname(directory), 'sessions')]
+    const { stdout, stderr } = spawnSync(path.join(directory, bin.sessile), words, {
+      input: line,
+      encoding: 'utf8',
+    })
+    assert.match(stdout, /^imported into .*: 1\n/, stderr)
+  })
+
   test('finds the express-session of the application whose main module requires it', async (t) => {
     const directory = install(t)
     const application = applicationIn(t)
