@@ -14,6 +14,7 @@ const KINDS = [
   /^(index|common)\.(js|mjs|d\.ts|d\.mts)$/,
   /^(koa|fastify)\/[a-z-]+\.(js|mjs|d\.ts|d\.mts)$/,
   /^lib\/[a-z-]+\.js$/,
+  /^cli\/(sources\/)?[a-z0-9-]+\.js$/,
   /^prebuilds\/[a-z0-9-]+\/sessile\.node$/,
   /^package\.json$/,
   /^README\.md$/,
