@@ -50,9 +50,17 @@ export interface StoreOptions<Session> {
   /**
    * How long a session lives at most, however often it is used, in seconds from its first `set`; beside `ttl` and
    * `cookie.maxAge`, which count from its last use. No `set` and no `touch` passes it; a session that express-session
-   * regenerates begins anew, since it is another. From 0.001 to 3,153,600,000. By default there is no such limit.
+   * regenerates begins anew, since it is another, unless `keepLifetime` is set. From 0.001 to 3,153,600,000. By default
+   * there is no such limit.
    */
   maxLifetime?: number
+
+  /**
+   * Whether `maxLifetime` counts on where express-session regenerates a session (`req.session.regenerate`, passport's
+   * login): then the new session ends when the old one would have. Needs `maxLifetime`. The other frameworks' sessions
+   * begin anew. Default: `false`.
+   */
+  keepLifetime?: boolean
 
   /**
    * What becomes of a session that another request has changed since this one read it, when this one saves it:
@@ -253,6 +261,17 @@ export interface SessileEndedSession<Session> {
   /** When it expired, or would have. */
   expires: Date
 }
+
+/**
+ * A function that returns a new id, which cannot be guessed, each time it is called, so that a session which is regenerated
+ * never keeps its id: for the option `genid` of express-session and koa-session, or `idGenerator` of @fastify/session.
+ * `prefix` is what ids begin with, such as a tenant's name, or a function that returns it of what the framework passes on: a
+ * request, or koa-session's context. Browsers have it in their cookie: it is no place for secrets. At most 224 bytes of
+ * UTF-8; another prefix throws.
+ */
+export function idGenerator<Request = any>(options?: {
+  prefix?: string | ((request: Request) => string)
+}): (request?: Request) => string
 
 /** The codes of a {@link SessileError}, and of the `TypeError`s and `RangeError`s for wrong arguments. */
 export type SessileErrorCode =

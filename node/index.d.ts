@@ -6,6 +6,7 @@ import type { Callback, ResultCallback, SessileDamage, StoreMethods, StoreOption
 export {
   type Callback,
   type Durability,
+  idGenerator,
   type ResultCallback,
   type SessileCheckReport,
   type SessileConflict,

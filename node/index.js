@@ -3,5 +3,6 @@
 
 const { SessileError } = require('./lib/errors.js')
 const { SessileStore } = require('./lib/express-store.js')
+const { idGenerator } = require('./lib/id-generator.js')
 
-module.exports = { SessileStore, SessileError }
+module.exports = { SessileStore, SessileError, idGenerator }

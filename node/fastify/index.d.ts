@@ -15,6 +15,7 @@ import type {
 export {
   type Callback,
   type Durability,
+  idGenerator,
   type ResultCallback,
   type SessileCheckReport,
   type SessileConflict,

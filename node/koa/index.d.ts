@@ -6,6 +6,7 @@ import type { SessileDamage, StoreMethods, StoreOptions, WholeMethods } from '..
 export {
   type Callback,
   type Durability,
+  idGenerator,
   type ResultCallback,
   type SessileCheckReport,
   type SessileConflict,

@@ -1,5 +1,5 @@
 // The same store for `import`. There is one copy of it, whichever way it is loaded.
 import sessile from './index.js'
 
-export const { SessileStore, SessileError } = sessile
+export const { SessileStore, SessileError, idGenerator } = sessile
 export default SessileStore

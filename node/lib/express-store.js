@@ -3,7 +3,7 @@
 
 const { cookieDialect } = require('./cookie-dialect.js')
 const { Store } = require('./session-base.js')
-const { LOAD, storeOn } = require('./store.js')
+const { LOAD, SUCCEED, storeOn } = require('./store.js')
 
 class SessileStore extends storeOn(Store, cookieDialect) {
   // express-session calls this for every session it loads.
@@ -11,6 +11,15 @@ class SessileStore extends storeOn(Store, cookieDialect) {
     const session = super.createSession(request, data)
     this[LOAD](session, data)
     return session
+  }
+
+  // The session of a request ends, and another one begins for it.
+  regenerate(request, callback) {
+    const before = request.session
+    super.regenerate(request, (error) => {
+      this[SUCCEED](request.session, before)
+      callback(error)
+    })
   }
 }
 

@@ -22,6 +22,7 @@ const OPTIONS = {
   owner: { check: checkOwner },
   maxPerOwner: { check: checkMaxPerOwner },
   maxLifetime: { check: (name, value) => value === undefined || lifetime(name, value) },
+  keepLifetime: { default: false, check: checkBoolean },
   conflict: { default: 'merge', check: checkOneOf, values: CONFLICTS },
   cacheBytes: bytes({ default: 64 * MIB, min: 0 }),
   dirtyBytes: bytes({ default: 64 * MIB, min: MIB }),
@@ -56,6 +57,9 @@ function checkOptions(options) {
       TypeError,
       "option 'maxPerOwner' needs the option 'owner', which tells whose a session is"
     )
+  }
+  if (checked.keepLifetime && checked.maxLifetime === undefined) {
+    throw invalidOption(TypeError, "option 'keepLifetime' needs the option 'maxLifetime', which it is about")
   }
   if (checked.logBytesMax < 4 * checked.payloadBytesMax) {
     throw invalidOption(
@@ -130,6 +134,12 @@ function checkTouchAfter(name, value) {
 // 0 is off.
 function checkScrubInterval(name, value) {
   if (value !== 0) checkNumber(name, value, { min: 1, max: 100 * DAY, unit: 'seconds' })
+}
+
+function checkBoolean(name, value) {
+  if (typeof value !== 'boolean') {
+    throw invalidOption(TypeError, `option '${name}' is true or false, not ${inWords(value)}`)
+  }
 }
 
 function checkPath(name, value) {

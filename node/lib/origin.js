@@ -20,6 +20,8 @@ class Origin {
     this.json = json
     this.owner = owner
     this.cookie = cookie
+    // The time that its expiry cannot pass, in milliseconds; 0: none, or that it is not known.
+    this.deadline = 0
     // The session as the store has it at `version`: with more than the object, once it was merged.
     this.stored = json
   }

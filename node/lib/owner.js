@@ -11,8 +11,10 @@ class Ownership {
   #read
   #lifetimeMs
 
-  // The options as checked: `owner` a function, a path or undefined, `maxLifetime` a number of seconds or undefined.
-  constructor({ owner, maxLifetime }) {
+  // The options as checked: `owner` a function, a path or undefined, `maxLifetime` a number of seconds or undefined, and
+  // `keepLifetime` whether that counts on through a regeneration.
+  constructor({ owner, maxLifetime, keepLifetime }) {
+    this.keepsLifetime = keepLifetime
     this.#read = typeof owner === 'string' ? reader(owner.split('.')) : owner
     this.#lifetimeMs = maxLifetime === undefined ? 0 : lifetime('maxLifetime', maxLifetime)
   }

@@ -11,10 +11,10 @@ const native = require('./native.js')
 const { Deferred, settle } = require('./replies.js')
 const { report, warn } = require('./reports.js')
 
-// Written by the addon: of the session that `get` returned at once its expiry, its version and the first version of
-// it that memory knows of, or of one that `set` wrote its version; then the numbers of the requests of a batch that
-// were simply done.
-const HEAD = 3
+// Written by the addon: of the session that `get` returned at once its expiry, its version, the first version of it
+// that memory knows of, and its deadline, or of one that `set` wrote its version; then the numbers of the requests of
+// a batch that were simply done.
+const HEAD = 4
 const figures = new Float64Array(HEAD + 256)
 
 const port = native.portOpen(deliver, figures)
@@ -35,7 +35,8 @@ let exiting = false
 
 // One pending operation.
 class Request {
-  // `convert(value, expiresAt, version, knownSince, id)` makes the result of what the addon answered; it may throw.
+  // `convert(value, expiresAt, version, knownSince, deadline, id)` makes the result of what the addon answered; it may
+  // throw.
   constructor(work, reply, convert, id) {
     this.work = work
     this.reply = reply
@@ -46,14 +47,14 @@ class Request {
     work.begin()
   }
 
-  finish(failure, value, expiresAt, version, knownSince) {
+  finish(failure, value, expiresAt, version, knownSince, deadline) {
     let error = null
     let result
     if (failure !== null) {
       error = fromFailure(failure)
     } else if (this.convert !== undefined) {
       try {
-        result = this.convert(value, expiresAt, version, knownSince, this.id)
+        result = this.convert(value, expiresAt, version, knownSince, deadline, this.id)
       } catch (thrown) {
         error = thrown
       }
@@ -144,10 +145,14 @@ function expect(answer, number, work, reply, convert) {
 }
 
 function deliver(done, results, notices) {
-  for (let i = HEAD; i < HEAD + done; i++) finish(figures[i], null, null, 0, 0, 0)
+  for (let i = HEAD; i < HEAD + done; i++) finish(figures[i], null, null, 0, 0, 0, 0)
   if (results !== null) {
-    for (let i = 0; i < results.length; i += 6) {
-      finish(results[i], results[i + 1], results[i + 2], results[i + 3], results[i + 4], results[i + 5])
+    for (let i = 0; i < results.length; i += 3 + HEAD) {
+      const [number, failure, value, expiresAt, version, knownSince, deadline] = results.slice(
+        i,
+        i + 3 + HEAD
+      )
+      finish(number, failure, value, expiresAt, version, knownSince, deadline)
     }
   }
   if (notices !== null) {
@@ -155,11 +160,11 @@ function deliver(done, results, notices) {
   }
 }
 
-function finish(number, failure, value, expiresAt, version, knownSince) {
+function finish(number, failure, value, expiresAt, version, knownSince, deadline) {
   const request = pending[number]
   pending[number] = undefined
   free.push(number)
-  request.finish(failure, value, expiresAt, version, knownSince)
+  request.finish(failure, value, expiresAt, version, knownSince, deadline)
 }
 
 function notify(number, failure, isWarning) {

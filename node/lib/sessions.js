@@ -23,6 +23,7 @@ const { acknowledge, expect, figures, isExiting, nextNumber, pend, Request } = r
 const EXPIRES_AT = 0
 const VERSION = 1
 const KNOWN_SINCE = 2
+const DEADLINE = 3
 
 // The condition of a write that has none.
 const ANY_VERSION = 0
@@ -46,8 +47,8 @@ class Sessions {
     json === null
       ? undefined
       : { session: fromJson(json, expiresAt, this.#dialect), json, version, knownSince }
-  #toSession = (json, expiresAt, version, _, id) =>
-    json === null ? undefined : this.read(id, json, expiresAt, version)
+  #toSession = (json, expiresAt, version, _, deadline, id) =>
+    json === null ? undefined : this.read(id, json, expiresAt, version, deadline)
 
   // `dialect` is the framework's, see cookie-dialect.js; `ttlMs` is how long a session lives that does not say, and
   // `conflict` the option's value; `contentOf(session)` is what a session is to be written as; `ownership` is
@@ -81,7 +82,14 @@ class Sessions {
     let error = null
     if (answer === null || typeof answer === 'string') {
       try {
-        result = convert(answer, figures[EXPIRES_AT], figures[VERSION], figures[KNOWN_SINCE], id)
+        result = convert(
+          answer,
+          figures[EXPIRES_AT],
+          figures[VERSION],
+          figures[KNOWN_SINCE],
+          figures[DEADLINE],
+          id
+        )
       } catch (thrown) {
         error = thrown
       }
@@ -92,9 +100,11 @@ class Sessions {
   }
 
   // The session that is stored as `json` at `version`, as an object that may be written back.
-  read(id, json, expiresAt, version) {
+  read(id, json, expiresAt, version, deadline = 0) {
     const session = fromJson(json, expiresAt, this.#dialect)
-    mark(session, new Origin(this, id, version, json, this.#ownerBefore(session)))
+    const origin = new Origin(this, id, version, json, this.#ownerBefore(session))
+    origin.deadline = deadline
+    mark(session, origin)
     return session
   }
 
@@ -118,10 +128,9 @@ class Sessions {
     }
   }
 
-  // Calls the addon for a set on condition of a version.
-  #call(id, { json, expiresAt, owner }, version, number) {
+  // Calls the addon for a set on condition of a version, of a session that has `deadline` if it has none yet.
+  #call(id, { json, expiresAt, owner }, version, number, deadline = this.#ownership?.deadline()) {
     if (owner === undefined) return native.set(this.#handle, id, json, expiresAt, version, number)
-    const deadline = this.#ownership.deadline()
     return native.setWith(this.#handle, id, json, expiresAt, version, owner, deadline, number)
   }
 
@@ -149,12 +158,16 @@ class Sessions {
   // Writes what was not read here: whatever is there gives way to it.
   #create(id, session, origin, content, reply) {
     const number = nextNumber()
-    const answer = this.#call(id, content, ANY_VERSION, number)
-    if (isTaken(answer)) {
-      if (origin !== undefined) origin.advance(id, figures[VERSION], content)
-      // One of express-session's own, which a request may save again after others have come to know of it.
-      else if (isOfRequest(session))
-        mark(session, new Origin(this, id, figures[VERSION], content.json, content.owner))
+    // What goes on where another session has ended keeps that one's deadline.
+    const isHeir = origin?.version === ANY_VERSION && origin.deadline > 0
+    const deadline = isHeir ? origin.deadline : (this.#ownership?.deadline() ?? 0)
+    const answer = this.#call(id, content, ANY_VERSION, number, deadline)
+    // One of express-session's own may be saved again by its request, after others have come to know of it.
+    const written = origin ?? (isOfRequest(session) ? new Origin(this) : undefined)
+    if (isTaken(answer) && written !== undefined) {
+      written.advance(id, figures[VERSION], content)
+      written.deadline = deadline
+      if (origin === undefined) mark(session, written)
     }
     acknowledge(answer, number, this.#work, reply)
   }
@@ -387,7 +400,16 @@ class Sessions {
       read === undefined
         ? new Origin(this, undefined, ANY_VERSION, undefined, undefined, cookie)
         : new Origin(this, read.id, read.version, read.json, read.owner, cookie)
+    if (read !== undefined) origin.deadline = read.deadline
     mark(session, origin)
+  }
+
+  // Notes that a framework has made `session` to go on where `before` ends, if that keeps its lifetime.
+  succeed(session, before) {
+    const deadline = this.#ownership?.keepsLifetime ? originOf(this, before)?.deadline : 0
+    if (!deadline) return
+    this.load(session)
+    originOf(this, session).deadline = deadline
   }
 }
 

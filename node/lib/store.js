@@ -28,6 +28,7 @@ let isOpeningLater = false
 // How the frameworks' own classes write and load sessions; see there.
 const WRITE = Symbol('write')
 const LOAD = Symbol('load')
+const SUCCEED = Symbol('succeed')
 
 // How the command-line tool reads the sessions with what is not in them: when they expire.
 const ROWS = Symbol('rows')
@@ -367,6 +368,11 @@ function storeOn(Base, dialect) {
       this.#sessions.load(holder, data)
     }
 
+    // Notes that a framework has made `holder` in place of `before`, under another id.
+    [SUCCEED](holder, before) {
+      this.#sessions.succeed(holder, before)
+    }
+
     #run(reply, operation) {
       if (this.#opening.isOpen) operation()
       else this.#opening.hold(reply, operation)
@@ -421,4 +427,4 @@ function inCamelCase(figuresByName) {
   )
 }
 
-module.exports = { LOAD, ROWS, WRITE, storeOn }
+module.exports = { LOAD, ROWS, SUCCEED, WRITE, storeOn }

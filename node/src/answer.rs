@@ -1,10 +1,11 @@
 //! What an export returns: one table of how answers look in JavaScript.
 
 use napi::bindgen_prelude::{Env, JsValue, Null, Object, ToNapiValue, Unknown};
-use sessile::{Payload, Session};
+use sessile::{Payload, Session, Timestamp};
 
 use crate::failure::Failure;
 use crate::guard::guarded;
+use crate::port::HEAD;
 use crate::raw;
 
 /// An operation's answer, if it did not fail.
@@ -46,7 +47,7 @@ pub(crate) fn text<'env>(env: &'env Env, payload: &[u8]) -> Result<Unknown<'env>
 }
 
 /// A session's JSON, or that there is none, and the figures that go with it, as the store answers a read.
-pub(crate) fn found(session: Option<Session>) -> (Answer, [f64; 3]) {
+pub(crate) fn found(session: Option<Session>) -> (Answer, [f64; HEAD]) {
     match session {
         Some(session) => {
             let figures = figures(&session);
@@ -57,11 +58,12 @@ pub(crate) fn found(session: Option<Session>) -> (Answer, [f64; 3]) {
 }
 
 /// Of what is no session.
-pub(crate) const NO_FIGURES: [f64; 3] = [0.0; 3];
+pub(crate) const NO_FIGURES: [f64; HEAD] = [0.0; HEAD];
 
-/// A session's expiry, its version, and the first version of it that memory knows of.
-pub(crate) fn figures(session: &Session) -> [f64; 3] {
-    [session.expires_at.as_millis(), session.version.get(), session.known_since.get()].map(raw::number)
+/// A session's expiry, its version, the first version of it that memory knows of, and its deadline or 0.
+pub(crate) fn figures(session: &Session) -> [f64; HEAD] {
+    let deadline = session.deadline.map_or(0, Timestamp::as_millis);
+    [session.expires_at.as_millis(), session.version.get(), session.known_since.get(), deadline].map(raw::number)
 }
 
 fn object<'env>(env: &'env Env, figures: &[(&'static str, u64)]) -> napi::Result<Object<'env>> {

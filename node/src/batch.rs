@@ -6,11 +6,12 @@ use crate::answer::{NO_FIGURES, figures, text};
 use crate::damage;
 use crate::failure::Failure;
 use crate::page;
+use crate::port::HEAD;
 use crate::queue::{Completion, Notice, Outcome};
 use crate::raw;
 
 /// The completions that say more than "done": null where there are none, else a flat array of request,
-/// failure or null, value, and the three figures of a session, in turn.
+/// failure or null, value, and the figures of a session, in turn.
 pub(crate) struct Results(pub(crate) Vec<Completion>);
 
 /// Null where there are none, else a flat array of store number, failure, and whether it is only a
@@ -47,7 +48,7 @@ fn add_outcome(env: &Env, list: &mut Array<'_>, outcome: Result<Outcome, Failure
     }
 }
 
-fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, [f64; 3]), Failure> {
+fn value(env: &Env, outcome: Outcome) -> Result<(Unknown<'_>, [f64; HEAD]), Failure> {
     let value = match outcome {
         Outcome::Found(Some(session)) => return Ok((text(env, &session.payload)?, figures(&session))),
         Outcome::Done | Outcome::Found(None) => Null.into_unknown(env)?,

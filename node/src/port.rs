@@ -20,8 +20,8 @@ use crate::queue::{Completion, Outcome, Queue, Waiting};
 use crate::raw;
 use crate::slot::Slot;
 
-/// How many figures a session has: expiry, version, and the first version that is known.
-const HEAD: usize = 3;
+/// How many figures a session has: expiry, version, the first version that is known, and deadline.
+pub(crate) const HEAD: usize = 4;
 
 /// Which of them is the version.
 const VERSION: usize = 1;

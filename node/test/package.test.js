@@ -25,7 +25,7 @@ describe('the package', () => {
   test('is the same by import as by require', async () => {
     const imported = await import('../index.mjs')
     const required = require('../index.js')
-    assert.deepEqual(Object.keys(imported).sort(), ['SessileError', 'SessileStore'])
+    assert.deepEqual(Object.keys(imported).sort(), ['SessileError', 'SessileStore', 'idGenerator'])
     assert.equal(imported.SessileStore, required.SessileStore)
     assert.equal(imported.SessileError, required.SessileError)
   })
@@ -111,7 +111,12 @@ describe('the package', () => {
       test('is the same by import as by require', async () => {
         const imported = await import(`../${framework}/index.mjs`)
         const required = require(`../${framework}/index.js`)
-        assert.deepEqual(Object.keys(imported).sort(), ['SessileError', 'SessileStore', 'default'])
+        assert.deepEqual(Object.keys(imported).sort(), [
+          'SessileError',
+          'SessileStore',
+          'default',
+          'idGenerator',
+        ])
         assert.equal(imported.default, required.SessileStore)
         for (const name of Object.keys(imported)) assert.equal(imported[name], required[name])
         assert.equal(required.SessileError, require('../index.js').SessileError)

@@ -2,7 +2,7 @@
 
 import session = require('koa-session')
 
-import SessileKoaStore, { type KoaSession, SessileError, SessileStore } from '../../koa/index.js'
+import SessileKoaStore, { idGenerator, type KoaSession, SessileError, SessileStore } from '../../koa/index.js'
 
 const store: SessileStore = new SessileKoaStore({
   path: './sessions',
@@ -43,3 +43,5 @@ function errors(error: unknown): boolean {
 }
 
 export { errors, promises }
+
+session.createSession({ store, genid: idGenerator({ prefix: 'tenant.' }) }, { use() {} })

@@ -2,7 +2,7 @@
 
 import session = require('express-session')
 
-import { SessileError, SessileStore, type SessileStoreOptions } from '../../index.js'
+import { idGenerator, SessileError, SessileStore, type SessileStoreOptions } from '../../index.js'
 
 const options: SessileStoreOptions = { path: './sessions', ttl: 3600, durability: 'write', cacheBytes: 0 }
 const store = new SessileStore(options)
@@ -70,3 +70,11 @@ function errors(error: unknown): boolean {
 }
 
 export { callbacks, errors, promises }
+
+session({ store, genid: idGenerator(), secret: 's', resave: false, saveUninitialized: false })
+const ofTenant: (request?: { hostname: string }) => string = idGenerator({
+  prefix: (request: { hostname: string }) => request.hostname,
+})
+ofTenant({ hostname: 'localhost' })
+// @ts-expect-error A prefix is a string, or a function that returns one.
+idGenerator({ prefix: 7 })
