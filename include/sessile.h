@@ -239,6 +239,31 @@ typedef uint32_t sessile_durability;
 #endif // __cplusplus
 
 /**
+ * Why a session is no more.
+ */
+enum sessile_end_cause
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Its time was over.
+   */
+  SESSILE_END_CAUSE_EXPIRED = 0,
+  /**
+   * It was removed, by `sessile_store_destroy` or with others of its owner.
+   */
+  SESSILE_END_CAUSE_DESTROYED = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sessile_end_cause sessile_end_cause;
+#else
+typedef uint32_t sessile_end_cause;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What a check went through and found. It never changes: any number of threads may read it.
  */
 typedef struct sessile_check_report sessile_check_report;
@@ -262,6 +287,13 @@ typedef struct sessile_dropped sessile_dropped;
  * it with `sessile_error_free`.
  */
 typedef struct sessile_error sessile_error;
+
+/**
+ * The sessions that have ended since it was opened, and that it has not given yet.
+ *
+ * Several threads may share one; each session then goes to one of them.
+ */
+typedef struct sessile_listener sessile_listener;
 
 /**
  * How to open a store. Lent to `sessile_store_open`, which copies what it needs. Options are for one thread at
@@ -993,6 +1025,42 @@ sessile_status sessile_store_keep_newest_of(const struct sessile_store *store,
                                             size_t count_max,
                                             struct sessile_bytes keep,
                                             uint64_t *destroyed_out);
+
+/**
+ * Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to give.
+ * Every listener is given each of them.
+ *
+ * Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone its
+ * removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the store
+ * removes them in the background, a moment after their time; those that have expired while no process had the store, from
+ * a second after it was opened. While nobody listens it costs nothing.
+ *
+ * `*listener_out` is a listener that the caller owns and ends with `sessile_listener_close`; NULL on failure.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL, or `cause` is none of them.
+ * - `SESSILE_STATUS_CLOSED`, `SESSILE_STATUS_FORKED`.
+ */
+sessile_status sessile_listener_open(const struct sessile_store *store,
+                                     uint32_t cause,
+                                     struct sessile_listener **listener_out);
+
+/**
+ * Gives the session that ended first of those that wait, as it was last. Does not block: ask every now and then.
+ *
+ * `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its id
+ * may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in memory up to
+ * 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
+ *
+ * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
+ * - `SESSILE_STATUS_FORKED`.
+ */
+sessile_status sessile_listener_next(const struct sessile_listener *listener,
+                                     struct sessile_session **session_out);
+
+/**
+ * Listens no longer. What it has not given is forgotten. NULL is nothing to end; in a forked child nothing is ended.
+ */
+void sessile_listener_close(struct sessile_listener *listener);
 
 /**
  * `sessile_store_set` that does not wait: it returns when the write is submitted and calls back when it is

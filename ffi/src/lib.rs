@@ -21,6 +21,7 @@ pub mod error;
 mod fork;
 mod guard;
 mod handle;
+pub mod listener;
 pub mod options;
 pub mod owner;
 pub mod salvage;

@@ -159,6 +159,37 @@ static void bytes_of_any_value_are_kept(sessile_store *store) {
   CHECK_OK(sessile_store_destroy(store, binary_id));
 }
 
+/* The next session that a listener has, or NULL. */
+static sessile_session *next_of(sessile_listener *listener) {
+  sessile_session *session = NULL;
+  CHECK_OK(sessile_listener_next(listener, &session));
+  return session;
+}
+
+static void a_listener_is_given_what_has_ended(sessile_store *store) {
+  sessile_listener *expired = NULL, *destroyed = NULL;
+  CHECK_OK(sessile_listener_open(store, SESSILE_END_CAUSE_EXPIRED, &expired));
+  CHECK_OK(sessile_listener_open(store, SESSILE_END_CAUSE_DESTROYED, &destroyed));
+  CHECK_OK(sessile_store_set(store, bytes("over"), bytes("{1}"), 1));
+  CHECK_OK(sessile_store_set(store, bytes("ended"), bytes("{2}"), FAR_MS));
+  CHECK_OK(sessile_store_destroy(store, bytes("ended")));
+  CHECK_OK(sessile_store_destroy(store, bytes("never there")));
+  uint64_t reaped = 0;
+  CHECK_OK(sessile_store_reap(store, &reaped));
+
+  sessile_session *session = next_of(expired);
+  CHECK(session != NULL && equals(sessile_session_id(session), "over"));
+  CHECK(equals(sessile_session_payload(session), "{1}") && sessile_session_expires_at_ms(session) == 1);
+  sessile_session_free(session);
+  session = next_of(destroyed);
+  CHECK(session != NULL && equals(sessile_session_id(session), "ended"));
+  CHECK(equals(sessile_session_payload(session), "{2}"));
+  sessile_session_free(session);
+  CHECK(next_of(expired) == NULL && next_of(destroyed) == NULL);
+  sessile_listener_close(expired);
+  sessile_listener_close(destroyed);
+}
+
 static void a_cursor_gives_every_session_once_in_order(sessile_store *store) {
   char id[16];
   const int sessions = 300;
@@ -261,6 +292,7 @@ int main(void) {
   a_session_is_kept_read_and_removed(store);
   what_was_read_is_written_back_or_not_at_all(store);
   an_owners_sessions_are_found(store);
+  a_listener_is_given_what_has_ended(store);
   a_touch_moves_the_expiry(store);
   bytes_of_any_value_are_kept(store);
   a_cursor_gives_every_session_once_in_order(store);

@@ -9,15 +9,17 @@
 
 enum { THREADS = 4 };
 
-static void uses_what_its_parent_opened(sessile_store *store, sessile_cursor *cursor) {
+static void uses_what_its_parent_opened(sessile_store *store, sessile_cursor *cursor, sessile_listener *listener) {
   uint64_t len = 7;
   sessile_session *session = NULL;
   CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_store_set(store, bytes("child"), bytes("x"), FAR_MS));
   CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_store_len(store, &len));
   CHECK(len == 0);
   CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_cursor_next(cursor, &session));
+  CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_listener_next(listener, &session));
   CHECK_STATUS(SESSILE_STATUS_FORKED, sessile_store_close(store));
   sessile_cursor_close(cursor);
+  sessile_listener_close(listener);
   sessile_store_free(store);
   _exit(0);
 }
@@ -27,9 +29,11 @@ static void a_forked_handle_is_refused(void) {
   sessile_cursor *cursor = NULL;
   sessile_session *session = NULL;
   CHECK_OK(sessile_cursor_open(store, &cursor));
+  sessile_listener *listener = NULL;
+  CHECK_OK(sessile_listener_open(store, SESSILE_END_CAUSE_DESTROYED, &listener));
   pid_t child = fork();
   CHECK(child >= 0);
-  if (child == 0) uses_what_its_parent_opened(store, cursor);
+  if (child == 0) uses_what_its_parent_opened(store, cursor, listener);
   int status = 0;
   CHECK(waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -37,6 +41,11 @@ static void a_forked_handle_is_refused(void) {
   CHECK_OK(sessile_store_set(store, bytes("parent"), bytes("x"), FAR_MS));
   CHECK_OK(sessile_cursor_next(cursor, &session));
   sessile_session_free(session);
+  CHECK_OK(sessile_store_destroy(store, bytes("parent")));
+  CHECK_OK(sessile_listener_next(listener, &session));
+  CHECK(equals(sessile_session_id(session), "parent"));
+  sessile_session_free(session);
+  sessile_listener_close(listener);
   sessile_cursor_close(cursor);
   close_store(store);
 }

@@ -21,6 +21,7 @@ static void null_is_freed(void) {
   sessile_store_free(NULL);
   sessile_session_free(NULL);
   sessile_cursor_close(NULL);
+  sessile_listener_close(NULL);
   sessile_error_free(NULL);
   sessile_dropped_free(NULL);
   sessile_check_report_free(NULL);
@@ -184,12 +185,20 @@ static void every_operation_fails(sessile_status expected, sessile_store *store)
   CHECK(stats.hits == 0 && stats.base_sessions == 0);
   CHECK_STATUS(expected, sessile_cursor_open(store, &cursor));
   CHECK(cursor == NULL);
+  sessile_listener *listener = OLD(sessile_listener);
+  CHECK_STATUS(expected, sessile_listener_open(store, SESSILE_END_CAUSE_EXPIRED, &listener));
+  CHECK(listener == NULL);
 }
 
 static void operations_refuse_null(sessile_store *store) {
   every_operation_fails(SESSILE_STATUS_INVALID_ARGUMENT, NULL);
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_close(NULL));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_cursor_next(NULL, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_listener_next(NULL, NULL));
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_listener_open(store, SESSILE_END_CAUSE_EXPIRED, NULL));
+  sessile_listener *listener = OLD(sessile_listener);
+  CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_listener_open(store, 2, &listener));
+  CHECK(listener == NULL);
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_get(store, ID, NULL));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_len(store, NULL));
   CHECK_STATUS(SESSILE_STATUS_INVALID_ARGUMENT, sessile_store_reap(store, NULL));

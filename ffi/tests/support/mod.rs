@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The sources that are in the header, in the order of the header.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "abi",
     "version",
     "status",
@@ -19,6 +19,7 @@ const SOURCES: [&str; 15] = [
     "store",
     "cursor",
     "owner",
+    "listener",
     "completion",
     "stats",
     "upkeep",
