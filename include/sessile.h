@@ -347,9 +347,9 @@ typedef struct sessile_set_options {
    */
   uint64_t expires_at_ms;
   /**
-   * The time that no expiry of the session passes, neither this one nor that of a later set or touch, in milliseconds
-   * since 1970; 0 is none. It is taken from the set that creates the session, or the first that names one, and stays
-   * as long as the session lives.
+   * The time that no expiry of the session passes, neither this one nor that of a later set or touch, in
+   * milliseconds since 1970; 0 is none. It is taken from the set that creates the session, or the first that names
+   * one, and stays as long as the session lives.
    */
   uint64_t deadline_ms;
   /**
@@ -627,9 +627,9 @@ sessile_status sessile_options_set_checkpoint_interval_ms(struct sessile_options
                                                           uint64_t checkpoint_interval_ms);
 
 /**
- * By how much touches may move a session's expiry before that is written to the log, in milliseconds; 0 writes each. In
- * memory the expiry is exact; a crash may leave it earlier by less than this. Up to one day. Default, without a call of
- * this: a hundredth of the time that is left, and at most a minute.
+ * By how much touches may move a session's expiry before that is written to the log, in milliseconds; 0 writes each.
+ * In memory the expiry is exact; a crash may leave it earlier by less than this. Up to one day. Default, without a
+ * call of this: a hundredth of the time that is left, and at most a minute.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */
@@ -746,8 +746,8 @@ sessile_status sessile_store_open(const struct sessile_options *options,
  * last to be closed does all this, and the others only end themselves. A second close of the same handle does not wait
  * for the first either.
  *
- * Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind it,
- * which still run.
+ * Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind
+ * it, which still run.
  *
  * Whatever the status but these, the store is closed:
  *
@@ -766,9 +766,10 @@ sessile_status sessile_store_close(const struct sessile_store *store);
 /**
  * Ends a handle. NULL is nothing to end.
  *
- * No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still open
- * is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
- * so has nobody to tell. Cursors that are open on it stay valid handles, and return `SESSILE_STATUS_CLOSED`.
+ * No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still
+ * open is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next
+ * open replays, and a failure to do so has nobody to tell. Cursors that are open on it stay valid handles, and return
+ * `SESSILE_STATUS_CLOSED`.
  */
 void sessile_store_free(struct sessile_store *store);
 
@@ -841,8 +842,8 @@ sessile_status sessile_store_set(const struct sessile_store *store,
  * `sessile_session_version` says of the session as it was read, or what the last `sessile_store_set_if` gave. Versions
  * are never given twice, and hold across closing and opening; a touch changes none.
  *
- * On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL. With
- * these nothing was done:
+ * On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL.
+ * With these nothing was done:
  *
  * - `SESSILE_STATUS_CONFLICT`: the session was set since. Read it again, and write what becomes of both.
  * - `SESSILE_STATUS_GONE`: that session is gone, and what may be under its id is another one. Of a
@@ -860,8 +861,8 @@ sessile_status sessile_store_set_if(const struct sessile_store *store,
                                     uint64_t *version_out);
 
 /**
- * Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no living
- * session nothing happens, and that is a success.
+ * Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no
+ * living session nothing happens, and that is a success.
  *
  * A later expiry is acknowledged at once; it reaches the disk within a second, and losing it leaves the earlier
  * expiry. An earlier one blocks until it is acknowledged as the store's durability says. Blocks also to look for a
@@ -965,9 +966,9 @@ void sessile_cursor_close(struct sessile_cursor *cursor);
 /**
  * `sessile_store_set` with all that can be said of a session.
  *
- * `set_options_size` is `sizeof *set_options`: a program that was compiled with an earlier version of this header knows
- * fewer fields. On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure; `version_out` may
- * be NULL.
+ * `set_options_size` is `sizeof *set_options`: a program that was compiled with an earlier version of this header
+ * knows fewer fields. On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure;
+ * `version_out` may be NULL.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: also if `set_options` is NULL, its size is none that it ever has, a field that
  *   this version does not know is not zero, or the owner is too long.
@@ -999,9 +1000,9 @@ sessile_status sessile_store_count_of(const struct sessile_store *store,
  * Removes the sessions of `owner` but for `except`, and blocks until that is acknowledged as the store's durability
  * says: "log out everywhere", or everywhere else. An `except` of no bytes is none.
  *
- * Removed are those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
- * meanwhile may go as well. One whose record is damaged goes, too. `*destroyed_out` is how
- * many they were, 0 on failure; `destroyed_out` may be NULL. After a failure some may be gone.
+ * Removed are those that there are at the moment of the call: one that comes meanwhile stays, and one that changes
+ * hands meanwhile may go as well. One whose record is damaged goes, too. `*destroyed_out` is how many they were, 0 on
+ * failure; `destroyed_out` may be NULL. After a failure some may be gone.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the owner is empty or too long.
  * - `SESSILE_STATUS_INVALID_ID`: `except` is too long.
@@ -1027,13 +1028,13 @@ sessile_status sessile_store_keep_newest_of(const struct sessile_store *store,
                                             uint64_t *destroyed_out);
 
 /**
- * Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to give.
- * Every listener is given each of them.
+ * Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to
+ * give. Every listener is given each of them.
  *
- * Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone its
- * removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the store
- * removes them in the background, a moment after their time; those that have expired while no process had the store, from
- * a second after it was opened. While nobody listens it costs nothing.
+ * Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone
+ * its removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the
+ * store removes them in the background, a moment after their time; those that have expired while no process had the
+ * store, from a second after it was opened. While nobody listens it costs nothing.
  *
  * `*listener_out` is a listener that the caller owns and ends with `sessile_listener_close`; NULL on failure.
  *
@@ -1047,9 +1048,9 @@ sessile_status sessile_listener_open(const struct sessile_store *store,
 /**
  * Gives the session that ended first of those that wait, as it was last. Does not block: ask every now and then.
  *
- * `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its id
- * may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in memory up to
- * 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
+ * `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its
+ * id may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in
+ * memory up to 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
  * - `SESSILE_STATUS_FORKED`.
@@ -1191,8 +1192,8 @@ const char *sessile_check_report_file(const struct sessile_check_report *report,
 uint64_t sessile_check_report_offset_bytes(const struct sessile_check_report *report, size_t index);
 
 /**
- * The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is a
- * part of a file that is damaged, or there is no such damage.
+ * The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is
+ * a part of a file that is damaged, or there is no such damage.
  */
 struct sessile_bytes sessile_check_report_id(const struct sessile_check_report *report,
                                              size_t index);
@@ -1244,8 +1245,8 @@ const char *sessile_dropped_file(const struct sessile_dropped *dropped,
 uint64_t sessile_dropped_offset_bytes(const struct sessile_dropped *dropped, size_t index);
 
 /**
- * The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part of
- * a file, or there is no such item.
+ * The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part
+ * of a file, or there is no such item.
  */
 struct sessile_bytes sessile_dropped_id(const struct sessile_dropped *dropped,
                                         size_t index);

@@ -210,7 +210,8 @@ impl Live {
         self.written_until = expires_at;
     }
 
-    /// The session with this payload, as far as it is known by now: when it came into being may still be to be looked up.
+    /// The session with this payload, as far as it is known by now: when it came into being may still be to be looked
+    /// up.
     pub(crate) fn session(&self, payload: &Payload) -> Session {
         Session {
             payload: payload.clone(),

@@ -1,8 +1,8 @@
 //! The reserve: a file of zeros, given up when the disk is full, so that what makes room can be written.
 //!
-//! Removing sessions takes room first: redb writes new pages before it frees old ones, and a checkpoint waits for the log.
-//! On a disk without a free byte both would wait for ever for somebody else to make room. The file holds nothing that
-//! anybody reads: it may be missing, short, or come back after a crash, and costs only what it is there for.
+//! Removing sessions takes room first: redb writes new pages before it frees old ones, and a checkpoint waits for the
+//! log. On a disk without a free byte both would wait for ever for somebody else to make room. The file holds nothing
+//! that anybody reads: it may be missing, short, or come back after a crash, and costs only what it is there for.
 
 use std::io;
 use std::path::{Path, PathBuf};

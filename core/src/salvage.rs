@@ -171,8 +171,8 @@ impl DamagedBase<'_> {
         self.rename(BASE_FILE, DAMAGED_BASE_FILE)
     }
 
-    /// Where a salvage was stopped between the new base's and the damaged one's change of names, it begins anew. What an
-    /// earlier one set aside is not taken for that: it was removed before the new base was begun.
+    /// Where a salvage was stopped between the new base's and the damaged one's change of names, it begins anew. What
+    /// an earlier one set aside is not taken for that: it was removed before the new base was begun.
     fn take_back(&self) -> Result<()> {
         if self.exists(BASE_FILE)? || !self.exists(NEW_BASE_FILE)? || !self.exists(DAMAGED_BASE_FILE)? {
             return Ok(());

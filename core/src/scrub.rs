@@ -55,7 +55,8 @@ pub(crate) struct Scrub {
 }
 
 impl Scrub {
-    /// The first pass of a store opened at `now_millis`, whose passes begin `interval_millis` after one another; 0: never.
+    /// The first pass of a store opened at `now_millis`, whose passes begin `interval_millis` after one another; 0:
+    /// never.
     pub(crate) fn new(interval_millis: u64, now_millis: u64) -> Self {
         let first = now_millis + interval_millis.min(FIRST_AFTER_MILLIS);
         Self {

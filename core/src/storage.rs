@@ -1,8 +1,8 @@
 //! The one seam between the store and the machine's disk.
 //!
-//! Everything the store writes, the base's file included, goes through [`Storage`] and [`StorageFile`],
-//! so that a test can stand a simulated disk under the whole store, stop it at any operation and decide
-//! what a power loss leaves; what is random in those bytes comes from there, too. Nothing above this module touches `std::fs`.
+//! Everything the store writes, the base's file included, goes through [`Storage`] and [`StorageFile`], so that a test
+//! can stand a simulated disk under the whole store, stop it at any operation and decide what a power loss leaves; what
+//! is random in those bytes comes from there, too. Nothing above this module touches `std::fs`.
 
 use std::fmt;
 use std::io;
@@ -134,8 +134,8 @@ pub trait StorageFile: fmt::Debug + Send + Sync + 'static {
     /// The disk's own.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes the file `len` bytes long, and not shorter than it is, with zeros that have their room on the disk already:
-    /// no later write to them finds the disk full.
+    /// Makes the file `len` bytes long, and not shorter than it is, with zeros that have their room on the disk
+    /// already: no later write to them finds the disk full.
     ///
     /// # Errors
     /// `StorageFull`, or the disk's own; the file is then as long as it was, unless that fails as well.

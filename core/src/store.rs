@@ -258,9 +258,9 @@ impl Store {
 
     /// Moves the session's expiry to `expires_at`. Creates nothing where there is no living session.
     ///
-    /// A later expiry is acknowledged at once and reaches the disk within a second, or 10 ms for a process kill; losing it
-    /// leaves the earlier one. One that is later by less than [`Options::touch_after`] is kept in memory until the next
-    /// checkpoint. An earlier expiry follows the store's durability.
+    /// A later expiry is acknowledged at once and reaches the disk within a second, or 10 ms for a process kill; losing
+    /// it leaves the earlier one. One that is later by less than [`Options::touch_after`] is kept in memory until the
+    /// next checkpoint. An earlier expiry follows the store's durability.
     ///
     /// # Errors
     /// As [`Store::set`]; [`Error::Overloaded`] and [`Error::DiskFull`] only where it moves expiry earlier, and
@@ -290,8 +290,8 @@ impl Store {
     /// Removes the session. Without one, nothing happens, and that is acknowledged in the same way.
     ///
     /// Acknowledged as the store's durability says: an acknowledged logout stays. On a full disk it is taken, since it
-    /// makes room; where [`Commit::wait`] then fails with [`Error::DiskFull`], the session is gone, and is written to be
-    /// so when there is room: a crash before that brings it back.
+    /// makes room; where [`Commit::wait`] then fails with [`Error::DiskFull`], the session is gone, and is written to
+    /// be so when there is room: a crash before that brings it back.
     ///
     /// # Errors
     /// As [`Store::set`].
@@ -480,18 +480,19 @@ impl Store {
         self.engine().observers.subscribe(Arc::new(observer))
     }
 
-    /// Listens for sessions that end by `cause`, from now on: each waits in the [`Listener`] with its last content until it
-    /// is taken, as it does in everybody else's who listens. `notify` is called on the completion thread when there is
-    /// one after there was none.
+    /// Listens for sessions that end by `cause`, from now on: each waits in the [`Listener`] with its last content
+    /// until it is taken, as it does in everybody else's who listens. `notify` is called on the completion thread when
+    /// there is one after there was none.
     ///
     /// Each that ends while somebody listens is told of at least once: more than once where a crash or a failure of the
     /// disk has its removal done again. [`Store::clear`] tells of none, nor does a damaged record. Expired sessions are
-    /// told of as the reaper comes by, or when their id is set or destroyed: a moment later, ten minutes later after the
-    /// clock has jumped, and those that have expired while no process had the store in the first second after opening.
+    /// told of as the reaper comes by, or when their id is set or destroyed: a moment later, ten minutes later after
+    /// the clock has jumped, and those that have expired while no process had the store in the first second after
+    /// opening.
     ///
-    /// While nobody listens it costs nothing. While somebody does, a destroy of a session that is not in memory reads it,
-    /// as it does anyway to keep count; and where 4 MiB or 10,000 expired sessions wait to be taken, the reaper waits as
-    /// well, and what has expired stays on the disk, unseen, but for [`Store::reap`].
+    /// While nobody listens it costs nothing. While somebody does, a destroy of a session that is not in memory reads
+    /// it, as it does anyway to keep count; and where 4 MiB or 10,000 expired sessions wait to be taken, the reaper
+    /// waits as well, and what has expired stays on the disk, unseen, but for [`Store::reap`].
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Forked`]

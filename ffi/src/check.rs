@@ -75,8 +75,8 @@ pub extern "C" fn sessile_check_report_offset_bytes(report: Option<&sessile_chec
     DamageList::offset_bytes(list(report), index)
 }
 
-/// The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is a
-/// part of a file that is damaged, or there is no such damage.
+/// The id of the session that cannot be read for damage `index`, valid until the report is freed. No bytes where it is
+/// a part of a file that is damaged, or there is no such damage.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_check_report_id(report: Option<&sessile_check_report>, index: usize) -> sessile_bytes {
     DamageList::id(list(report), index)

@@ -59,6 +59,25 @@ impl<'a, T: Cleared> Output<'a, T> {
     }
 }
 
+/// A place of the caller's that may be NULL, cleared already.
+pub(crate) struct OptionalOutput<'a, T>(Option<&'a mut MaybeUninit<T>>);
+
+impl<'a, T: Cleared> OptionalOutput<'a, T> {
+    /// As [`Output::clear`]: that there is no place is no failure.
+    pub(crate) fn clear(mut place: Option<&'a mut MaybeUninit<T>>) -> Self {
+        if let Some(place) = &mut place {
+            place.write(T::CLEARED);
+        }
+        Self(place)
+    }
+
+    pub(crate) fn put(self, value: T) {
+        if let Some(place) = self.0 {
+            place.write(value);
+        }
+    }
+}
+
 /// The `len` bytes at `data`; none where `len` is 0, whatever `data` is.
 pub(crate) fn slice<'a>(data: *const u8, len: usize, what: &'static str) -> Result<&'a [u8], Error> {
     if len == 0 {

@@ -34,13 +34,13 @@ pub struct sessile_listener {
     path: PathBuf,
 }
 
-/// Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to give.
-/// Every listener is given each of them.
+/// Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to
+/// give. Every listener is given each of them.
 ///
-/// Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone its
-/// removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the store
-/// removes them in the background, a moment after their time; those that have expired while no process had the store, from
-/// a second after it was opened. While nobody listens it costs nothing.
+/// Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone
+/// its removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the
+/// store removes them in the background, a moment after their time; those that have expired while no process had the
+/// store, from a second after it was opened. While nobody listens it costs nothing.
 ///
 /// `*listener_out` is a listener that the caller owns and ends with `sessile_listener_close`; NULL on failure.
 ///
@@ -69,9 +69,9 @@ pub extern "C" fn sessile_listener_open(
 
 /// Gives the session that ended first of those that wait, as it was last. Does not block: ask every now and then.
 ///
-/// `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its id
-/// may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in memory up to
-/// 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
+/// `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its
+/// id may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in
+/// memory up to 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
 /// - `SESSILE_STATUS_FORKED`.

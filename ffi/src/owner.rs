@@ -7,7 +7,7 @@ use sessile::Owner;
 use sessile::{SetOptions, Timestamp, Version};
 
 use crate::bytes::sessile_bytes;
-use crate::handle::{Output, prefix};
+use crate::handle::{OptionalOutput, Output, prefix};
 use crate::status::sessile_status;
 use crate::store::{expiry, operate, sessile_store};
 
@@ -23,9 +23,9 @@ pub const SESSILE_OWNER_LEN_MAX: usize = 256;
 pub struct sessile_set_options {
     /// When the session expires, in milliseconds since 1970; 0 is the handle's `ttl_ms` from now.
     pub expires_at_ms: u64,
-    /// The time that no expiry of the session passes, neither this one nor that of a later set or touch, in milliseconds
-    /// since 1970; 0 is none. It is taken from the set that creates the session, or the first that names one, and stays
-    /// as long as the session lives.
+    /// The time that no expiry of the session passes, neither this one nor that of a later set or touch, in
+    /// milliseconds since 1970; 0 is none. It is taken from the set that creates the session, or the first that names
+    /// one, and stays as long as the session lives.
     pub deadline_ms: u64,
     /// Only where the session has this version, as `sessile_store_set_if`; 0 is in any case.
     pub version: u64,
@@ -49,9 +49,9 @@ impl sessile_set_options {
 
 /// `sessile_store_set` with all that can be said of a session.
 ///
-/// `set_options_size` is `sizeof *set_options`: a program that was compiled with an earlier version of this header knows
-/// fewer fields. On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure; `version_out` may
-/// be NULL.
+/// `set_options_size` is `sizeof *set_options`: a program that was compiled with an earlier version of this header
+/// knows fewer fields. On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure;
+/// `version_out` may be NULL.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: also if `set_options` is NULL, its size is none that it ever has, a field that
 ///   this version does not know is not zero, or the owner is too long.
@@ -67,13 +67,12 @@ pub extern "C" fn sessile_store_set_with(
     set_options_size: usize,
     version_out: Option<&mut MaybeUninit<u64>>,
 ) -> sessile_status {
-    let version_out = version_out.map(|place| Output::clear(Some(place), "version_out"));
+    let version_out = OptionalOutput::clear(version_out);
     operate(store, |store| {
         let options = prefix(set_options, set_options_size, sessile_set_options::NONE, "set_options")?;
         let commit = store.set_with(&id.to_id()?, payload.to_payload()?, options.to_options()?)?;
-        let written = commit.wait_version()?;
-        if let (Some(place), Some(written)) = (version_out, written) {
-            place?.put(written.get());
+        if let Some(written) = commit.wait_version()? {
+            version_out.put(written.get());
         }
         Ok(())
     })
@@ -102,9 +101,9 @@ pub extern "C" fn sessile_store_count_of(
 /// Removes the sessions of `owner` but for `except`, and blocks until that is acknowledged as the store's durability
 /// says: "log out everywhere", or everywhere else. An `except` of no bytes is none.
 ///
-/// Removed are those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
-/// meanwhile may go as well. One whose record is damaged goes, too. `*destroyed_out` is how
-/// many they were, 0 on failure; `destroyed_out` may be NULL. After a failure some may be gone.
+/// Removed are those that there are at the moment of the call: one that comes meanwhile stays, and one that changes
+/// hands meanwhile may go as well. One whose record is damaged goes, too. `*destroyed_out` is how many they were, 0 on
+/// failure; `destroyed_out` may be NULL. After a failure some may be gone.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `store` is NULL, or the owner is empty or too long.
 /// - `SESSILE_STATUS_INVALID_ID`: `except` is too long.
@@ -117,13 +116,10 @@ pub extern "C" fn sessile_store_destroy_all_of(
     except: sessile_bytes,
     destroyed_out: Option<&mut MaybeUninit<u64>>,
 ) -> sessile_status {
-    let destroyed_out = destroyed_out.map(|place| Output::clear(Some(place), "destroyed_out"));
+    let destroyed_out = OptionalOutput::clear(destroyed_out);
     operate(store, |store| {
         let except = if except.len == 0 { None } else { Some(except.to_id()?) };
-        let destroyed = store.destroy_all_of(&owner.to_owner()?, except.as_ref())?;
-        if let Some(place) = destroyed_out {
-            place?.put(destroyed);
-        }
+        destroyed_out.put(store.destroy_all_of(&owner.to_owner()?, except.as_ref())?);
         Ok(())
     })
 }
@@ -141,13 +137,10 @@ pub extern "C" fn sessile_store_keep_newest_of(
     keep: sessile_bytes,
     destroyed_out: Option<&mut MaybeUninit<u64>>,
 ) -> sessile_status {
-    let destroyed_out = destroyed_out.map(|place| Output::clear(Some(place), "destroyed_out"));
+    let destroyed_out = OptionalOutput::clear(destroyed_out);
     operate(store, |store| {
         let keep = if keep.len == 0 { None } else { Some(keep.to_id()?) };
-        let destroyed = store.keep_newest_of(&owner.to_owner()?, count_max, keep.as_ref())?;
-        if let Some(place) = destroyed_out {
-            place?.put(destroyed);
-        }
+        destroyed_out.put(store.keep_newest_of(&owner.to_owner()?, count_max, keep.as_ref())?);
         Ok(())
     })
 }

@@ -71,8 +71,8 @@ pub extern "C" fn sessile_dropped_offset_bytes(dropped: Option<&sessile_dropped>
     DamageList::offset_bytes(list(dropped), index)
 }
 
-/// The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part of
-/// a file, or there is no such item.
+/// The id of the session that item `index` is about, valid until the list is freed. No bytes where it is about a part
+/// of a file, or there is no such item.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_dropped_id(dropped: Option<&sessile_dropped>, index: usize) -> sessile_bytes {
     DamageList::id(list(dropped), index)

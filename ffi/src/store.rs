@@ -13,7 +13,7 @@ use crate::bytes::sessile_bytes;
 use crate::error::{Failure, sessile_error, status};
 use crate::fork::Process;
 use crate::guard::{guarded, guarded_or};
-use crate::handle::{Output, give, given};
+use crate::handle::{OptionalOutput, Output, give, given};
 use crate::options::sessile_options;
 use crate::session::sessile_session;
 use crate::status::sessile_status;
@@ -145,8 +145,8 @@ pub extern "C" fn sessile_store_open(
 /// last to be closed does all this, and the others only end themselves. A second close of the same handle does not wait
 /// for the first either.
 ///
-/// Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind it,
-/// which still run.
+/// Do not hold a lock that a callback takes. In a callback it does not wait for that one nor for the callbacks behind
+/// it, which still run.
 ///
 /// Whatever the status but these, the store is closed:
 ///
@@ -166,9 +166,10 @@ pub extern "C" fn sessile_store_close(store: Option<&sessile_store>) -> sessile_
 
 /// Ends a handle. NULL is nothing to end.
 ///
-/// No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still open
-/// is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next open replays, and a failure to do
-/// so has nobody to tell. Cursors that are open on it stay valid handles, and return `SESSILE_STATUS_CLOSED`.
+/// No other thread may be inside a call on it, nor, if it is still open, on one of its cursors. A store that is still
+/// open is closed without the work of `sessile_store_close`: what was called is made durable in the log, which the next
+/// open replays, and a failure to do so has nobody to tell. Cursors that are open on it stay valid handles, and return
+/// `SESSILE_STATUS_CLOSED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_store_free(store: Option<Box<sessile_store>>) {
     guarded_or((), || drop(store));
@@ -265,8 +266,8 @@ pub extern "C" fn sessile_store_set(
 /// `sessile_session_version` says of the session as it was read, or what the last `sessile_store_set_if` gave. Versions
 /// are never given twice, and hold across closing and opening; a touch changes none.
 ///
-/// On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL. With
-/// these nothing was done:
+/// On `SESSILE_STATUS_OK` `*version_out` is the session's new version, and 0 on failure. `version_out` may be NULL.
+/// With these nothing was done:
 ///
 /// - `SESSILE_STATUS_CONFLICT`: the session was set since. Read it again, and write what becomes of both.
 /// - `SESSILE_STATUS_GONE`: that session is gone, and what may be under its id is another one. Of a
@@ -284,13 +285,12 @@ pub extern "C" fn sessile_store_set_if(
     version: u64,
     version_out: Option<&mut MaybeUninit<u64>>,
 ) -> sessile_status {
-    let version_out = version_out.map(|place| Output::clear(Some(place), "version_out"));
+    let version_out = OptionalOutput::clear(version_out);
     operate(store, |store| {
         let (version, expires_at) = (Version::new(version), expiry(expires_at_ms));
         let commit = store.set_if(&id.to_id()?, payload.to_payload()?, expires_at, version)?;
-        let written = commit.wait_version()?;
-        if let (Some(place), Some(written)) = (version_out, written) {
-            place?.put(written.get());
+        if let Some(written) = commit.wait_version()? {
+            version_out.put(written.get());
         }
         Ok(())
     })
@@ -301,8 +301,8 @@ pub(crate) fn expiry(expires_at_ms: u64) -> Option<Timestamp> {
     (expires_at_ms != 0).then(|| Timestamp::from_millis(expires_at_ms))
 }
 
-/// Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no living
-/// session nothing happens, and that is a success.
+/// Moves the session's expiry to `expires_at_ms`, as in `sessile_store_set`, but that 0 is refused. Where there is no
+/// living session nothing happens, and that is a success.
 ///
 /// A later expiry is acknowledged at once; it reaches the disk within a second, and losing it leaves the earlier
 /// expiry. An earlier one blocks until it is acknowledged as the store's durability says. Blocks also to look for a

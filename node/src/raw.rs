@@ -76,8 +76,8 @@ pub(crate) fn keep_alive(env: &Env, function: sys::napi_threadsafe_function, kee
 
 /// Writes `value` where JavaScript reads it.
 pub(crate) fn write(array: &mut Float64Array, index: usize, value: f64) {
-    // SAFETY: the array is referenced and never detached (lib/requests.js makes it, and lib/store.js only reads it), and only
-    // the thread of its environment, which is this one, touches it.
+    // SAFETY: the array is referenced and never detached (lib/requests.js makes it, and lib/store.js only reads it),
+    // and only the thread of its environment, which is this one, touches it.
     if let Some(place) = unsafe { array.as_mut() }.get_mut(index) {
         *place = value;
     }

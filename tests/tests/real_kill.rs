@@ -13,8 +13,8 @@
 //! committer up: 10 ms are promised, the rest is for a machine that has other threads to run. The age of the oldest
 //! acknowledged write that was lost is printed.
 //!
-//! `KILL_ROUNDS` says how many kills there are in all and `KILL_SEED` replays a run; at which operations it stands still
-//! is drawn from the seed too, but what the other threads do meanwhile is up to the machine.
+//! `KILL_ROUNDS` says how many kills there are in all and `KILL_SEED` replays a run; at which operations it stands
+//! still is drawn from the seed too, but what the other threads do meanwhile is up to the machine.
 
 mod kill;
 mod real;

@@ -162,8 +162,8 @@ fn nothing_acknowledged_is_lost_with_a_failed_sync() {
     }
 }
 
-/// Reads show the header that a failed sync was to write, and the disk does not have it: with the other copy torn by the
-/// power loss, neither would be there.
+/// Reads show the header that a failed sync was to write, and the disk does not have it: with the other copy torn by
+/// the power loss, neither would be there.
 #[test]
 fn nothing_acknowledged_is_lost_with_a_failed_sync_of_the_base() {
     let seed = seed("nothing_acknowledged_is_lost_with_a_failed_sync_of_the_base");

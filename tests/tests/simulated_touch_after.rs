@@ -1,8 +1,8 @@
-//! A touch that moves expiry by little is not logged: in memory it is exact, and a crash leaves the expiry earlier by less
-//! than was allowed, however many of them there were.
+//! A touch that moves expiry by little is not logged: in memory it is exact, and a crash leaves the expiry earlier by
+//! less than was allowed, however many of them there were.
 //!
-//! The failure guarded against: small steps that are never written add up, and somebody who has used the site all day is
-//! logged out by a restart.
+//! The failure guarded against: small steps that are never written add up, and somebody who has used the site all day
+//! is logged out by a restart.
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@
 //! grows by had no room yet, a commit would find the disk full between any two of its pages, and leave taken what those
 //! before had found, at places that the next one does not come back to. So redb gets less than it asks for: the file
 //! grows by a step, redb is opened again, which takes the file's length for its own, and the commit is begun again. One
-//! that finds no room to grow leaves the file as long as it was. A commit that has come to the header may have happened,
-//! whatever failed then: its file stays.
+//! that finds no room to grow leaves the file as long as it was. A commit that has come to the header may have
+//! happened, whatever failed then: its file stays.
 
 use super::Base;
 use super::block_file::{BlockFile, Trust};

@@ -1,7 +1,7 @@
 //! Opening the base, and letting go of it.
 //!
-//! A base is complete and durable under its name, or not there. After an error of redb it is opened again, by one thread
-//! at a time; once it was ended it stays closed. What damage may have left in memory is never written back.
+//! A base is complete and durable under its name, or not there. After an error of redb it is opened again, by one
+//! thread at a time; once it was ended it stays closed. What damage may have left in memory is never written back.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

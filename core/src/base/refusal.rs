@@ -1,7 +1,7 @@
 //! What the base's file answers instead of doing what was asked.
 //!
-//! redb hands on an [`io::Error`] of its file as it is. Damage, and a growth that was not granted, travel in one, and are
-//! told from the disk's own errors by what it holds, never by its text.
+//! redb hands on an [`io::Error`] of its file as it is. Damage, and a growth that was not granted, travel in one, and
+//! are told from the disk's own errors by what it holds, never by its text.
 
 use std::fmt;
 use std::io;

@@ -60,8 +60,8 @@ impl Store {
         Ok(to_u64(self.sessions_of(owner)?.len()))
     }
 
-    /// Removes the sessions of `owner` but for `except`, and returns how many that were, once all of it is acknowledged.
-    /// Blocks as [`Store::sessions_of`] does, and until then.
+    /// Removes the sessions of `owner` but for `except`, and returns how many that were, once all of it is
+    /// acknowledged. Blocks as [`Store::sessions_of`] does, and until then.
     ///
     /// Those that there are at the moment of the call: one that comes meanwhile stays, and one that changes hands
     /// meanwhile may go as well. One that is listed for the owner and whose record is damaged goes, too.

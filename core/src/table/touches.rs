@@ -16,8 +16,8 @@ use crate::session::SessionId;
 use crate::shard::{Shard, Waiter};
 use crate::time::{Timestamp, millis};
 
-/// Unless the options say otherwise, no expiry is earlier after a crash by more than a hundredth of the time that was left,
-/// nor by more than this.
+/// Unless the options say otherwise, no expiry is earlier after a crash by more than a hundredth of the time that was
+/// left, nor by more than this.
 const TOUCH_AFTER_MAX_MILLIS: u64 = 60_000;
 
 /// What became of a touch within the call.

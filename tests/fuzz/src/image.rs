@@ -1,8 +1,8 @@
 //! A store's directory with damage, opened and read, with salvage and without.
 //!
 //! Whatever the damage is, opening answers with a store or an error. A store that opens answers every read with a
-//! session or an error, goes on taking writes, and comes to rest. Damage of the kind that disks do never makes a session
-//! of bytes that were not stored under its id.
+//! session or an error, goes on taking writes, and comes to rest. Damage of the kind that disks do never makes a
+//! session of bytes that were not stored under its id.
 //!
 //! An input is the image of a directory, by its number, and the edits made to it.
 

@@ -17,8 +17,8 @@ use super::writer::{Pace, expiring, options};
 use crate::real::process::Role;
 use crate::real::{Place, id, scan};
 
-/// What a process kill may cost under `async` is 10 ms, and what the disk has held the committer up for; the rest is for
-/// a machine that has too many threads to run.
+/// What a process kill may cost under `async` is 10 ms, and what the disk has held the committer up for; the rest is
+/// for a machine that has too many threads to run.
 const ASYNC_ALLOWANCE: Duration = Duration::from_millis(500);
 /// How often a phase may pass without reaching the operation that was aimed at.
 const PASSES: usize = 2;
@@ -62,7 +62,8 @@ impl Patient {
         }
     }
 
-    /// A store is killed in this phase, perhaps some more until it has recovered, and compared with what it has to have.
+    /// A store is killed in this phase, perhaps some more until it has recovered, and compared with what it has to
+    /// have.
     pub fn round(&mut self, phase: Phase, random: &mut Rng) {
         let mut chain = Vec::new();
         match phase {
