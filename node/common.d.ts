@@ -3,6 +3,23 @@
 /** When a write is acknowledged, and so what it has survived once its callback is called. */
 export type Durability = 'fsync' | 'write' | 'async'
 
+/**
+ * A serializer of the application's own, for what JSON cannot hold, or to encipher sessions. `JSON` itself is one. Both
+ * are called as methods, and answer at once: a promise is an error.
+ */
+export interface SessileSerializer<Session> {
+  /**
+   * The text that is stored, well-formed Unicode. The session is a plain object, and the cookie in it as JSON has it.
+   * What this throws fails the save with `ERR_SESSILE_UNSERIALIZABLE`, and is the error's `cause`.
+   */
+  stringify(session: Session): string
+  /**
+   * A new object each time, with what `stringify` was given. What this throws fails the read with
+   * `ERR_SESSILE_UNREADABLE`, and is the error's `cause`.
+   */
+  parse(text: string): Session
+}
+
 /** How to open a store. An unknown option, a wrong type or a value out of range throws. */
 export interface StoreOptions<Session> {
   /**
@@ -32,6 +49,12 @@ export interface StoreOptions<Session> {
    * call under each: what is acknowledged there is on the disk.
    */
   durability?: Durability
+
+  /**
+   * What makes texts of sessions and sessions of texts; see {@link SessileSerializer}. Belongs to this store object, not
+   * to the directory: what is kept there already is handed to its `parse`, too. Default: JSON.
+   */
+  serializer?: SessileSerializer<Session>
 
   /**
    * Whose a session is: a function of the session, or the path of a key in it, such as `'passport.user'`. A string or a
@@ -95,7 +118,7 @@ export interface StoreOptions<Session> {
   logBytesMax?: number
 
   /**
-   * The largest session, in bytes of JSON; a larger one fails with `ERR_SESSILE_VALUE_TOO_LARGE`. From 1 byte
+   * The largest session, in bytes of its JSON, or of its serializer's text; a larger one fails with `ERR_SESSILE_VALUE_TOO_LARGE`. From 1 byte
    * to 16 MiB. Default: 16 MiB.
    */
   payloadBytesMax?: number
@@ -273,6 +296,25 @@ export function idGenerator<Request = any>(options?: {
   prefix?: string | ((request: Request) => string)
 }): (request?: Request) => string
 
+/** What the events of a store tell. */
+export interface SessileEvents<Session> {
+  /** A failure that no callback and no promise could report. */
+  error: [error: Error & { readonly code: SessileErrorCode }]
+  /** What is no failure, such as a clock that was moved. */
+  warning: [warning: SessileError]
+  /** A save that another request stood in the way of. */
+  conflict: [conflict: SessileConflict]
+  /** Sessions that have expired, at most 100. */
+  expired: [sessions: SessileEndedSession<Session>[]]
+  /** Sessions that were destroyed, at most 100. */
+  destroyed: [sessions: SessileEndedSession<Session>[]]
+}
+
+/** Listens to an event of a store. */
+export type SessileListener<Session, Event extends keyof SessileEvents<Session>> = (
+  ...told: SessileEvents<Session>[Event]
+) => void
+
 /** The codes of a {@link SessileError}, and of the `TypeError`s and `RangeError`s for wrong arguments. */
 export type SessileErrorCode =
   /** An argument is not what the operation takes. */
@@ -311,9 +353,9 @@ export type SessileErrorCode =
   | 'ERR_SESSILE_IO'
   /** A defect in sessile: please report it. */
   | 'ERR_SESSILE_INTERNAL'
-  /** The session cannot be turned into JSON. */
+  /** The session cannot be turned into JSON, or into text by the option `serializer`. */
   | 'ERR_SESSILE_UNSERIALIZABLE'
-  /** The session is not JSON: something else wrote it. */
+  /** The session is not JSON, or not what the option `serializer` reads: something else wrote it. */
   | 'ERR_SESSILE_UNREADABLE'
   /** A warning: the machine's clock was moved. */
   | 'ERR_SESSILE_CLOCK_JUMPED'

@@ -1,7 +1,15 @@
 // What the package promises, checked against express-session's own types by test/types.
 
 import { type SessionData, Store } from 'express-session'
-import type { Callback, ResultCallback, SessileDamage, StoreMethods, StoreOptions } from './common.js'
+import type {
+  Callback,
+  ResultCallback,
+  SessileDamage,
+  SessileEvents,
+  SessileListener,
+  StoreMethods,
+  StoreOptions,
+} from './common.js'
 
 export {
   type Callback,
@@ -14,7 +22,10 @@ export {
   type SessileEndedSession,
   SessileError,
   type SessileErrorCode,
+  type SessileEvents,
+  type SessileListener,
   type SessileOwnedSession,
+  type SessileSerializer,
   type SessileStats,
 } from './common.js'
 
@@ -103,6 +114,33 @@ export declare class SessileStore extends Store {
   /** Counts the living sessions. */
   length(): Promise<number>
   length(callback: ResultCallback<number>): void
+
+  // Each has typed listeners for the store's own events, and takes others as an EventEmitter does.
+  on<Event extends keyof SessileEvents<SessionData>>(
+    event: Event,
+    listener: SessileListener<SessionData, Event>
+  ): this
+  on(event: string | symbol, listener: (...args: any[]) => void): this
+  once<Event extends keyof SessileEvents<SessionData>>(
+    event: Event,
+    listener: SessileListener<SessionData, Event>
+  ): this
+  once(event: string | symbol, listener: (...args: any[]) => void): this
+  addListener<Event extends keyof SessileEvents<SessionData>>(
+    event: Event,
+    listener: SessileListener<SessionData, Event>
+  ): this
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependListener<Event extends keyof SessileEvents<SessionData>>(
+    event: Event,
+    listener: SessileListener<SessionData, Event>
+  ): this
+  prependListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependOnceListener<Event extends keyof SessileEvents<SessionData>>(
+    event: Event,
+    listener: SessileListener<SessionData, Event>
+  ): this
+  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this
 }
 
 export interface SessileStore extends StoreMethods<SessionData> {}

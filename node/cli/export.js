@@ -7,7 +7,7 @@ const path = require('node:path')
 const { Readable } = require('node:stream')
 const { pipeline } = require('node:stream/promises')
 const { cookieDialect } = require('../lib/cookie-dialect.js')
-const { fromJson } = require('../lib/json.js')
+const { json } = require('../lib/json.js')
 const { parse } = require('./arguments.js')
 const { DONE, INCOMPLETE } = require('./exit-codes.js')
 const { Refusal } = require('./refusal.js')
@@ -40,10 +40,11 @@ async function run(words) {
 }
 
 async function* linesOf(store, counts) {
-  for await (const [id, json, expiresAt] of store.rows()) {
+  for await (const [id, text, expiresAt] of store.rows()) {
     let session
     try {
-      session = fromJson(json, expiresAt, cookieDialect)
+      session = json.parse(text)
+      cookieDialect.refresh(session, expiresAt)
     } catch (error) {
       counts.failed++
       console.error(`session ${shortened(id)} was refused: ${error.message}`)

@@ -7,6 +7,8 @@ import type {
   Callback,
   ResultCallback,
   SessileDamage,
+  SessileEvents,
+  SessileListener,
   StoreMethods,
   StoreOptions,
   WholeMethods,
@@ -23,7 +25,10 @@ export {
   type SessileEndedSession,
   SessileError,
   type SessileErrorCode,
+  type SessileEvents,
+  type SessileListener,
   type SessileOwnedSession,
+  type SessileSerializer,
   type SessileStats,
 } from '../common.js'
 
@@ -95,6 +100,33 @@ export declare class SessileStore extends EventEmitter implements SessionStore {
   /** Removes a session. That there is none is no error. */
   destroy(id: string): Promise<void>
   destroy(id: string, callback: Callback | undefined): void
+
+  // Each has typed listeners for the store's own events, and takes others as an EventEmitter does.
+  on<Event extends keyof SessileEvents<Session>>(
+    event: Event,
+    listener: SessileListener<Session, Event>
+  ): this
+  on(event: string | symbol, listener: (...args: any[]) => void): this
+  once<Event extends keyof SessileEvents<Session>>(
+    event: Event,
+    listener: SessileListener<Session, Event>
+  ): this
+  once(event: string | symbol, listener: (...args: any[]) => void): this
+  addListener<Event extends keyof SessileEvents<Session>>(
+    event: Event,
+    listener: SessileListener<Session, Event>
+  ): this
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependListener<Event extends keyof SessileEvents<Session>>(
+    event: Event,
+    listener: SessileListener<Session, Event>
+  ): this
+  prependListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependOnceListener<Event extends keyof SessileEvents<Session>>(
+    event: Event,
+    listener: SessileListener<Session, Event>
+  ): this
+  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this
 }
 
 export interface SessileStore extends StoreMethods<Session>, WholeMethods<Session> {}

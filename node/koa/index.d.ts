@@ -1,7 +1,14 @@
 // What the package promises for koa-session, checked against its own types by test/types.
 
 import { EventEmitter } from 'node:events'
-import type { SessileDamage, StoreMethods, StoreOptions, WholeMethods } from '../common.js'
+import type {
+  SessileDamage,
+  SessileEvents,
+  SessileListener,
+  StoreMethods,
+  StoreOptions,
+  WholeMethods,
+} from '../common.js'
 
 export {
   type Callback,
@@ -11,9 +18,13 @@ export {
   type SessileCheckReport,
   type SessileConflict,
   type SessileDamage,
+  type SessileEndedSession,
   SessileError,
   type SessileErrorCode,
+  type SessileEvents,
+  type SessileListener,
   type SessileOwnedSession,
+  type SessileSerializer,
   type SessileStats,
 } from '../common.js'
 
@@ -103,6 +114,33 @@ export declare class SessileStore extends EventEmitter {
 
   /** Removes a session. That there is none is no error. What `ctx` saves under the key after that is another session. */
   destroy(key: string, options?: KoaSessionContext): Promise<void>
+
+  // Each has typed listeners for the store's own events, and takes others as an EventEmitter does.
+  on<Event extends keyof SessileEvents<KoaSession>>(
+    event: Event,
+    listener: SessileListener<KoaSession, Event>
+  ): this
+  on(event: string | symbol, listener: (...args: any[]) => void): this
+  once<Event extends keyof SessileEvents<KoaSession>>(
+    event: Event,
+    listener: SessileListener<KoaSession, Event>
+  ): this
+  once(event: string | symbol, listener: (...args: any[]) => void): this
+  addListener<Event extends keyof SessileEvents<KoaSession>>(
+    event: Event,
+    listener: SessileListener<KoaSession, Event>
+  ): this
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependListener<Event extends keyof SessileEvents<KoaSession>>(
+    event: Event,
+    listener: SessileListener<KoaSession, Event>
+  ): this
+  prependListener(event: string | symbol, listener: (...args: any[]) => void): this
+  prependOnceListener<Event extends keyof SessileEvents<KoaSession>>(
+    event: Event,
+    listener: SessileListener<KoaSession, Event>
+  ): this
+  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this
 }
 
 export interface SessileStore extends StoreMethods<KoaSession>, WholeMethods<KoaSession> {}

@@ -7,11 +7,11 @@
 
 const { clearImmediate, setImmediate } = require('node:timers')
 const { fromFailure } = require('./errors.js')
-const { fromJson } = require('./json.js')
 const native = require('./native.js')
 const { Continuation } = require('./replies.js')
 const { heed, nextNumber, pend, port, Request, Work } = require('./requests.js')
 const { readable } = require('./scan.js')
+const { fromText } = require('./serializer.js')
 
 const ENDINGS = ['expired', 'destroyed']
 
@@ -34,12 +34,12 @@ class Endings {
   // Set once the store has closed: what is there is all that will come.
   #whenTold = null
 
-  // `dialect` is the framework's, see cookie-dialect.js; `hasListeners()` says whether somebody listens still,
-  // `emit(sessions)` tells them, and `report` is told of what cannot be read.
-  constructor(event, { handle, dialect, hasListeners, emit, report }) {
+  // `dialect` is the framework's, see cookie-dialect.js, and `serializer` the store's; `hasListeners()` says whether
+  // somebody listens still, `emit(sessions)` tells them, and `report` is told of what cannot be read.
+  constructor(event, { handle, dialect, serializer, hasListeners, emit, report }) {
     this.#handle = handle
     this.#isExpired = event === 'expired'
-    this.#toSession = (_, json, expiresAt) => fromJson(json, expiresAt, dialect)
+    this.#toSession = (_, text, expiresAt) => fromText(text, expiresAt, serializer, dialect)
     this.#hasListeners = hasListeners
     this.#emit = emit
     this.#report = report
@@ -104,9 +104,9 @@ class Endings {
   #sessionsIn(batch) {
     const sessions = []
     for (let i = 0; i < batch.length; i += FIELDS) {
-      const [id, json, expiresAt, createdAt] = batch.slice(i, i + FIELDS)
+      const [id, text, expiresAt, createdAt] = batch.slice(i, i + FIELDS)
       try {
-        const session = readable(this.#toSession, id, json, expiresAt)
+        const session = readable(this.#toSession, id, text, expiresAt)
         sessions.push({ id, session, created: new Date(createdAt), expires: new Date(expiresAt) })
       } catch (error) {
         this.#report(error)

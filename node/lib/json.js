@@ -1,26 +1,46 @@
-// Sessions as JSON text, both ways. Key order, unknown keys and nulls stay what they are: express-session
-// compares a session's JSON to see whether a request changed it.
+// The serializer that a store has by default: sessions as JSON text, both ways. Key order, unknown keys and nulls stay
+// what they are: express-session compares a session's JSON to see whether a request changed it.
 'use strict'
 
 const { SessileError } = require('./errors.js')
 
 const OPENING_BRACE = 0x7b
 
-// The session's JSON, or an error that says why there is none.
-function toJson(session) {
-  let json
-  try {
-    json = JSON.stringify(session)
-  } catch (cause) {
-    throw unserializable(cause)
-  }
-  if (json === undefined || json.charCodeAt(0) !== OPENING_BRACE) {
-    throw new SessileError(
-      'UNSERIALIZABLE',
-      'the session is not an object, or its toJSON() does not return one'
-    )
-  }
-  return json
+const json = {
+  // The session's JSON, or an error that says why there is none.
+  stringify(session) {
+    let text
+    try {
+      text = JSON.stringify(session)
+    } catch (cause) {
+      throw unserializable(cause)
+    }
+    if (text === undefined || text.charCodeAt(0) !== OPENING_BRACE) throw notAnObject()
+    return text
+  },
+
+  parse(text) {
+    let session
+    try {
+      session = JSON.parse(text)
+    } catch (cause) {
+      throw unreadable(cause)
+    }
+    if (typeof session !== 'object' || session === null) throw unreadable()
+    return session
+  },
+
+  // Whether two sessions, which both have `key`, have the same there.
+  isSame(one, other, key) {
+    return one[key] === other[key] || JSON.stringify(one[key]) === JSON.stringify(other[key])
+  },
+}
+
+function notAnObject() {
+  return new SessileError(
+    'UNSERIALIZABLE',
+    'the session is not an object, or its toJSON() does not return one'
+  )
 }
 
 function unserializable(cause) {
@@ -29,24 +49,6 @@ function unserializable(cause) {
     `the session cannot be turned into JSON (${String(cause?.message ?? cause)}); keep plain data in it only`,
     cause
   )
-}
-
-// The session that was kept as `json`, with the expiry that touches have moved since.
-function fromJson(json, expiresAt, dialect) {
-  const session = parse(json)
-  dialect.refresh(session, expiresAt)
-  return session
-}
-
-function parse(json) {
-  let session
-  try {
-    session = JSON.parse(json)
-  } catch (cause) {
-    throw unreadable(cause)
-  }
-  if (typeof session !== 'object' || session === null) throw unreadable()
-  return session
 }
 
 function unreadable(cause) {
@@ -58,4 +60,4 @@ function unreadable(cause) {
   )
 }
 
-module.exports = { toJson, fromJson, unreadable, unserializable }
+module.exports = { json, notAnObject, unreadable, unserializable }

@@ -5,6 +5,7 @@
 'use strict'
 
 const path = require('node:path')
+const { types } = require('node:util')
 const { invalidOption } = require('./errors.js')
 const { nearest } = require('./nearest.js')
 
@@ -19,6 +20,7 @@ const OPTIONS = {
   path: { check: checkPath },
   ttl: { default: DAY, check: checkTtl },
   durability: { default: 'fsync', check: checkOneOf, values: DURABILITIES },
+  serializer: { check: checkSerializer },
   owner: { check: checkOwner },
   maxPerOwner: { check: checkMaxPerOwner },
   maxLifetime: { check: (name, value) => value === undefined || lifetime(name, value) },
@@ -106,6 +108,25 @@ function checkTtl(name, value) {
     )
   }
   lifetime(name, value)
+}
+
+// A class or a module will do, too.
+function checkSerializer(name, value) {
+  if (value === undefined) return
+  for (const method of ['stringify', 'parse']) {
+    if (typeof value?.[method] !== 'function') {
+      throw invalidOption(
+        TypeError,
+        `option '${name}' is an object with stringify(session) and parse(text), as JSON is, not ${inWords(value)}`
+      )
+    }
+    if (types.isAsyncFunction(value[method])) {
+      throw invalidOption(
+        TypeError,
+        `option '${name}' has a ${method}() that is async; a serializer has to answer at once`
+      )
+    }
+  }
 }
 
 function checkOwner(name, value) {
@@ -200,4 +221,4 @@ function hint(name) {
   return similar === undefined ? `; the options are ${known.join(', ')}` : `; did you mean '${similar}'?`
 }
 
-module.exports = { checkOptions, toNative, lifetime }
+module.exports = { OPTIONS, checkOptions, toNative, lifetime }

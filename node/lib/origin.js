@@ -11,23 +11,23 @@ class Origin {
   // The writes of the object that wait for the one before them; undefined where that is done with.
   #waiting
 
-  // `sessions` is who read or wrote the object. `json` is the session as the object had it at `version`; 0 is none.
+  // `sessions` is who read or wrote the object. `text` is the session as the object had it at `version`; 0 is none.
   // `owner` is whose it was then, where anybody asks, and `cookie` its cookie's form as it was read.
-  constructor(sessions, id, version, json, owner, cookie) {
+  constructor(sessions, id, version, text, owner, cookie) {
     this.sessions = sessions
     this.id = id
     this.version = version
-    this.json = json
+    this.text = text
     this.owner = owner
     this.cookie = cookie
     // The time that its expiry cannot pass, in milliseconds; 0: none, or that it is not known.
     this.deadline = 0
     // The session as the store has it at `version`: with more than the object, once it was merged.
-    this.stored = json
+    this.stored = text
   }
 
   get isBehind() {
-    return this.stored !== this.json
+    return this.stored !== this.text
   }
 
   // Whether the object is being written and nobody knows yet what becomes of it: as what to write it again is unknown.
@@ -51,10 +51,10 @@ class Origin {
   }
 
   // The object was written under `id`, and the session has this version now, and is `stored`.
-  advance(id, version, { json, owner }, stored = json) {
+  advance(id, version, { text, owner }, stored = text) {
     this.id = id
     this.version = version
-    this.json = json
+    this.text = text
     this.owner = owner
     this.stored = stored
   }

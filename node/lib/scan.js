@@ -16,7 +16,7 @@ async function* ids(page) {
   } while (after !== null)
 }
 
-// Yields the living sessions as they are kept: [id, json, expiresAt, version].
+// Yields the living sessions as they are kept: [id, text, expiresAt, version].
 async function* rows(page) {
   let after = null
   do {
@@ -26,10 +26,10 @@ async function* rows(page) {
   } while (after !== null)
 }
 
-// Yields the living sessions as [id, session]. `read(id, json, expiresAt, version)` makes each session.
+// Yields the living sessions as [id, session]. `read(id, text, expiresAt, version)` makes each session.
 async function* entries(page, read) {
-  for await (const [id, json, expiresAt, version] of rows(page)) {
-    yield [id, readable(read, id, json, expiresAt, version)]
+  for await (const [id, text, expiresAt, version] of rows(page)) {
+    yield [id, readable(read, id, text, expiresAt, version)]
   }
 }
 
@@ -46,10 +46,10 @@ async function all(page, read) {
 }
 
 // A session as `read` makes it; what cannot be read says which session it is.
-function readable(read, id, json, expiresAt, version) {
+function readable(read, id, text, expiresAt, version) {
   try {
-    if (json === null) throw unreadable()
-    return read(id, json, expiresAt, version)
+    if (text === null) throw unreadable()
+    return read(id, text, expiresAt, version)
   } catch (error) {
     // Not in the message, since logs are no place for ids that log somebody in.
     throw Object.defineProperty(error, 'sessionId', { value: id })

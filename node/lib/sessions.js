@@ -11,13 +11,14 @@
 
 const { differs } = require('./cookie.js')
 const { SessileError, fromFailure } = require('./errors.js')
-const { fromJson, toJson, unserializable } = require('./json.js')
+const { unserializable } = require('./json.js')
 const { isUnchanged, merge } = require('./merge.js')
 const native = require('./native.js')
 const { Origin, mark, originOf } = require('./origin.js')
 const { NOBODY } = require('./owner.js')
 const { Continuation, settle } = require('./replies.js')
 const { acknowledge, expect, figures, isExiting, nextNumber, pend, Request } = require('./requests.js')
+const { fromText } = require('./serializer.js')
 
 // Where the addon writes a session's figures; see requests.js.
 const EXPIRES_AT = 0
@@ -36,6 +37,7 @@ class Sessions {
   #handle
   #work
   #dialect
+  #serializer
   #ttlMs
   #conflict
   #contentOf
@@ -43,20 +45,30 @@ class Sessions {
   #maxPerOwner
   #tell
   // A session as it is stored, with its text and its versions.
-  #toStored = (json, expiresAt, version, knownSince) =>
-    json === null
-      ? undefined
-      : { session: fromJson(json, expiresAt, this.#dialect), json, version, knownSince }
-  #toSession = (json, expiresAt, version, _, deadline, id) =>
-    json === null ? undefined : this.read(id, json, expiresAt, version, deadline)
+  #toStored = (text, expiresAt, version, knownSince) =>
+    text === null ? undefined : { session: this.#sessionIn(text, expiresAt), text, version, knownSince }
+  #toSession = (text, expiresAt, version, _, deadline, id) =>
+    text === null ? undefined : this.read(id, text, expiresAt, version, deadline)
 
-  // `dialect` is the framework's, see cookie-dialect.js; `ttlMs` is how long a session lives that does not say, and
-  // `conflict` the option's value; `contentOf(session)` is what a session is to be written as; `ownership` is
-  // undefined where nobody owns any; `tell` is told of conflicts.
-  constructor({ handle, work, dialect, ttlMs, conflict, contentOf, ownership, maxPerOwner, tell }) {
+  // `dialect` is the framework's, see cookie-dialect.js; `serializer` makes the texts, see serializer.js; `ttlMs` is how
+  // long a session lives that does not say, and `conflict` the option's value; `contentOf(session)` is what a session is
+  // to be written as; `ownership` is undefined where nobody owns any; `tell` is told of conflicts.
+  constructor({
+    handle,
+    work,
+    dialect,
+    serializer,
+    ttlMs,
+    conflict,
+    contentOf,
+    ownership,
+    maxPerOwner,
+    tell,
+  }) {
     this.#handle = handle
     this.#work = work
     this.#dialect = dialect
+    this.#serializer = serializer
     this.#ttlMs = ttlMs
     this.#conflict = conflict
     this.#contentOf = contentOf
@@ -99,16 +111,20 @@ class Sessions {
     settle(reply, error, result)
   }
 
-  // The session that is stored as `json` at `version`, as an object that may be written back.
-  read(id, json, expiresAt, version, deadline = 0) {
-    const session = fromJson(json, expiresAt, this.#dialect)
-    const origin = new Origin(this, id, version, json, this.#ownerBefore(session))
+  // The session that is stored as `text` at `version`, as an object that may be written back.
+  read(id, text, expiresAt, version, deadline = 0) {
+    const session = this.#sessionIn(text, expiresAt)
+    const origin = new Origin(this, id, version, text, this.#ownerBefore(session))
     origin.deadline = deadline
     mark(session, origin)
     return session
   }
 
-  // Writes `content`, which is what the object `session` is now, or what holds it: its JSON, its expiry, where 0 is the
+  #sessionIn(text, expiresAt) {
+    return fromText(text, expiresAt, this.#serializer, this.#dialect)
+  }
+
+  // Writes `content`, which is what the object `session` is now, or what holds it: its text, its expiry, where 0 is the
   // ttl's, and whose it is.
   set(id, session, content, whenDone) {
     const origin = originOf(this, session)
@@ -118,7 +134,21 @@ class Sessions {
       this.#create(id, session, origin, content, reply)
     } else if (origin.isBusy) {
       origin.wait(() => this.#rewrite(origin, content, reply))
-    } else if (this.#dialect.savesUnchanged && isUnchanged(origin.json, content.json, this.#dialect)) {
+    } else {
+      this.#saveBack(origin, content, reply)
+    }
+  }
+
+  // Writes a session object back that nobody is writing yet.
+  #saveBack(origin, content, reply) {
+    let isChanged
+    try {
+      isChanged = !this.#dialect.savesUnchanged || !this.#isUnchanged(origin, content)
+    } catch (thrown) {
+      settle(reply, thrown)
+      return
+    }
+    if (!isChanged) {
       this.#prolong(origin, content.expiresAt, reply)
     } else if (origin.isBehind) {
       origin.begin()
@@ -128,10 +158,14 @@ class Sessions {
     }
   }
 
+  #isUnchanged(origin, content) {
+    return isUnchanged(origin.text, content.text, this.#serializer, this.#dialect)
+  }
+
   // Calls the addon for a set on condition of a version, of a session that has `deadline` if it has none yet.
-  #call(id, { json, expiresAt, owner }, version, number, deadline = this.#ownership?.deadline()) {
-    if (owner === undefined) return native.set(this.#handle, id, json, expiresAt, version, number)
-    return native.setWith(this.#handle, id, json, expiresAt, version, owner, deadline, number)
+  #call(id, { text, expiresAt, owner }, version, number, deadline = this.#ownership?.deadline()) {
+    if (owner === undefined) return native.set(this.#handle, id, text, expiresAt, version, number)
+    return native.setWith(this.#handle, id, text, expiresAt, version, owner, deadline, number)
   }
 
   // Whose a session was when it was read, where that matters: a session that somebody has had counts already.
@@ -205,20 +239,25 @@ class Sessions {
     const go = (error, stored) => {
       if (error !== null || stored === undefined) {
         settle(reply, error)
-      } else if (
-        stored.knownSince <= origin.version &&
-        (stored.version === origin.version || this.#lastsAs(stored.session, origin))
-      ) {
-        this.#move(origin.id, expiresAt, reply)
-      } else {
-        settle(reply, null)
+        return
       }
+      let isToLast
+      try {
+        isToLast =
+          stored.knownSince <= origin.version &&
+          (stored.version === origin.version || this.#lastsAs(stored.session, origin))
+      } catch (thrown) {
+        settle(reply, thrown)
+        return
+      }
+      if (isToLast) this.#move(origin.id, expiresAt, reply)
+      else settle(reply, null)
     }
     this.#read(origin.id, new Continuation(go), this.#toStored)
   }
 
   #lastsAs(session, origin) {
-    return this.#dialect.isSame(JSON.parse(origin.json), session)
+    return this.#dialect.isSame(this.#serializer.parse(origin.text), session)
   }
 
   // There is no such session any more: whoever ended it has the last word, and this request has nothing to wait for.
@@ -256,7 +295,7 @@ class Sessions {
         return
       }
       // Its version may be unknown, but is no other where the text is that which was written last.
-      const isSame = stored.json === origin.stored
+      const isSame = stored.text === origin.stored
       if (!isSame && this.#conflict === 'reject') {
         this.#reject(origin, reply)
         return
@@ -265,7 +304,7 @@ class Sessions {
       let both = content
       try {
         if (!isSame || origin.isBehind) {
-          const merged = merge(origin.json, content.json, stored.session, this.#dialect)
+          const merged = merge(origin.text, content.text, stored.session, this.#serializer, this.#dialect)
           keys = merged.keys
           if (this.#conflict === 'merge') both = this.#contentOf(merged.session, content.until)
         }
@@ -274,7 +313,7 @@ class Sessions {
         return
       }
       const again = () => this.#rewrite(origin, content, reply)
-      const written = (version) => origin.advance(id, version, content, both.json)
+      const written = (version) => origin.advance(id, version, content, both.text)
       const known = (isWritten) => {
         if (isWritten && keys.length > 0) {
           const outcome = this.#conflict === 'merge' ? 'merged' : 'overwritten'
@@ -348,21 +387,21 @@ class Sessions {
         return
       }
       const origin = originOf(this, session)
-      let json
+      let text
       let owner
       try {
-        json = withCookie(stored.session, cookie)
+        text = withCookie(stored.session, cookie, this.#serializer)
         owner = this.#ownership?.of(stored.session)
       } catch (thrown) {
         settle(reply, thrown)
         return
       }
-      if (json === null) {
+      if (text === null) {
         if (origin !== undefined) origin.cookie = { ...cookie }
         this.#move(id, expiresAt, reply)
         return
       }
-      const content = { json, expiresAt, owner }
+      const content = { text, expiresAt, owner }
       const again = (code) => {
         if (code === GONE) settle(reply, null)
         else this.#touchCookie(id, session, cookie, expiresAt, reply)
@@ -370,7 +409,7 @@ class Sessions {
       const written = (version) => {
         if (origin !== undefined) origin.cookie = { ...cookie }
         // What the request may still save goes on from here.
-        if (origin !== undefined && origin.stored === stored.json && !origin.isBehind) {
+        if (origin !== undefined && origin.stored === stored.text && !origin.isBehind) {
           origin.advance(id, version, content)
         }
       }
@@ -399,7 +438,7 @@ class Sessions {
     const origin =
       read === undefined
         ? new Origin(this, undefined, ANY_VERSION, undefined, undefined, cookie)
-        : new Origin(this, read.id, read.version, read.json, read.owner, cookie)
+        : new Origin(this, read.id, read.version, read.text, read.owner, cookie)
     if (read !== undefined) origin.deadline = read.deadline
     mark(session, origin)
   }
@@ -413,8 +452,8 @@ class Sessions {
   }
 }
 
-// The JSON of the stored session with `cookie` in it, or null where the cookie it has is the same.
-function withCookie(stored, cookie) {
+// The text of the stored session with `cookie` in it, or null where the cookie it has is the same.
+function withCookie(stored, cookie, serializer) {
   const before = stored.cookie
   try {
     if (typeof before === 'object' && before !== null && !differs(before, cookie)) return null
@@ -422,7 +461,7 @@ function withCookie(stored, cookie) {
     throw unserializable(cause)
   }
   stored.cookie = { ...before, ...cookie }
-  return toJson(stored)
+  return serializer.stringify(stored)
 }
 
 // Whether a write was taken: done, or to be acknowledged later.

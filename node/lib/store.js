@@ -1,6 +1,6 @@
 // What the session stores for all frameworks have in common.
 //
-// They convert and hand on: what a session is to a framework is JSON text and an expiry to the store. Reads see
+// They convert and hand on: what a session is to a framework is a text and an expiry to the store. Reads see
 // a write from the moment it was called; `durability` decides what a write has survived once its callback
 // is called. An answer that is at hand is given without leaving the call, since express-session then sends
 // its response in one piece.
@@ -8,7 +8,6 @@
 
 const { ENDINGS, Endings } = require('./endings.js')
 const { fromFailure, invalidArgument, invalidOption } = require('./errors.js')
-const { toJson } = require('./json.js')
 const native = require('./native.js')
 const { Opening } = require('./opening.js')
 const { Ownership, ownerArgument } = require('./owner.js')
@@ -17,6 +16,7 @@ const { Continuation, Deferred, promiseOf, replyTo, settle } = require('./replie
 const { report, tellOfConflict, tellOfEnded } = require('./reports.js')
 const { acknowledge, enter, expect, leave, nextNumber, port, Work } = require('./requests.js')
 const scan = require('./scan.js')
+const { serializerOf } = require('./serializer.js')
 const { Sessions } = require('./sessions.js')
 
 // How many values the addon gives of each of an owner's sessions.
@@ -43,13 +43,14 @@ function storeOn(Base, dialect) {
     #opening
     #work = new Work()
     #closing = null
+    #serializer
     #sessions
     #ownership
     #endings = new Map()
     #report = (error) => report(this, error)
     #page = (after, limit, withPayloads) => this.#readPage(after, limit, withPayloads)
     #toOwned = (list) => this.#ownedSessions(list)
-    #readSession = (id, json, expiresAt, version) => this.#sessions.read(id, json, expiresAt, version)
+    #readSession = (id, text, expiresAt, version) => this.#sessions.read(id, text, expiresAt, version)
 
     constructor(options) {
       super()
@@ -58,12 +59,14 @@ function storeOn(Base, dialect) {
       this.#ttlMs = typeof checked.ttl === 'number' ? lifetime('ttl', checked.ttl) : 0
       this.#number = enter(this)
       this.#handle = native.storeNew(port, toNative(checked), this.#number)
+      this.#serializer = serializerOf(checked.serializer, dialect)
       const ownership = new Ownership(checked)
       if (ownership.isUsed) this.#ownership = ownership
       this.#sessions = new Sessions({
         handle: this.#handle,
         work: this.#work,
         dialect,
+        serializer: this.#serializer,
         ttlMs: this.#ttlMs,
         conflict: checked.conflict,
         contentOf: (session, until) => this.#contentOf(session, until),
@@ -142,11 +145,11 @@ function storeOn(Base, dialect) {
       else this.#opening.hold(reply, () => this.#sessions.set(id, holder, content, reply))
     }
 
-    // What a session is to be written as: its JSON, when it expires, and whose it is.
+    // What a session is to be written as: its text, when it expires, and whose it is.
     #contentOf(session, until) {
-      const json = toJson(session)
+      const text = this.#serializer.stringify(session)
       const expiresAt = dialect.expiryOf(session) || until || this.#ttlOf(session)
-      return { json, expiresAt, until, owner: this.#ownership?.of(session) }
+      return { text, expiresAt, until, owner: this.#ownership?.of(session) }
     }
 
     touch(id, session, callback) {
@@ -265,8 +268,8 @@ function storeOn(Base, dialect) {
     #ownedSessions(list) {
       const sessions = []
       for (let i = 0; i < list.length; i += OWNED_FIELDS) {
-        const [id, json, expiresAt, version, createdAt, deadline] = list.slice(i, i + OWNED_FIELDS)
-        const session = scan.readable(this.#readSession, id, json, expiresAt, version)
+        const [id, text, expiresAt, version, createdAt, deadline] = list.slice(i, i + OWNED_FIELDS)
+        const session = scan.readable(this.#readSession, id, text, expiresAt, version)
         const seenAt = expiresAt === deadline ? undefined : this.#seenAt(session, expiresAt)
         sessions.push({
           id,
@@ -352,6 +355,7 @@ function storeOn(Base, dialect) {
       return new Endings(event, {
         handle: this.#handle,
         dialect,
+        serializer: this.#serializer,
         hasListeners: () => this.listenerCount(event) > 0,
         emit: (sessions) => tellOfEnded(this, event, sessions),
         report: this.#report,

@@ -9,6 +9,7 @@ const fastify = require('fastify')
 const { SessileStore } = require('../fastify/index.js')
 const { serve } = require('./support/browser.js')
 const { HOUR, scenarios } = require('./support/scenarios.js')
+const { enciphering, withSerializer } = require('./support/serializers.js')
 const { called, listed, openStore, sessionOf } = require('./support/store.js')
 
 const SESSION = { secret: 'a secret that has 32 letters, or more', saveUninitialized: false }
@@ -74,6 +75,10 @@ describe('a Fastify app', () => {
     await visit('/login')
     assert.equal((await dataOf(visit)).user, 'ada')
   })
+})
+
+describe('a Fastify app whose sessions are enciphered', () => {
+  scenarios(withSerializer(SessileStore, enciphering()), serveScenarios)
 })
 
 describe('a session of @fastify/session', () => {

@@ -8,6 +8,7 @@ const session = require('koa-session')
 const { SessileStore } = require('../koa/index.js')
 const { serve } = require('./support/browser.js')
 const { HOUR, scenarios } = require('./support/scenarios.js')
+const { enciphering, withSerializer } = require('./support/serializers.js')
 const { listed, openStore } = require('./support/store.js')
 
 function appOn(store, options) {
@@ -76,6 +77,10 @@ describe('a Koa app', () => {
     await visit('/login')
     assert.equal((await dataOf(visit)).user, 'ada')
   })
+})
+
+describe('a Koa app whose sessions are enciphered', () => {
+  scenarios(withSerializer(SessileStore, enciphering()), serveScenarios)
 })
 
 describe('a session of koa-session', () => {

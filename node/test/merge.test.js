@@ -4,13 +4,14 @@
 const assert = require('node:assert/strict')
 const { describe, test } = require('node:test')
 const { cookieDialect } = require('../lib/cookie-dialect.js')
+const { json } = require('../lib/json.js')
 const { koaDialect } = require('../koa/dialect.js')
 const { isUnchanged, merge } = require('../lib/merge.js')
 
 const COOKIE = { originalMaxAge: 1000, expires: '2030-01-01T00:00:00.000Z', httpOnly: true, path: '/' }
 
 function merged(base, mine, theirs, dialect = cookieDialect) {
-  const { session, keys } = merge(JSON.stringify(base), JSON.stringify(mine), theirs, dialect)
+  const { session, keys } = merge(JSON.stringify(base), JSON.stringify(mine), theirs, json, dialect)
   return { session: JSON.stringify(session), keys }
 }
 
@@ -41,7 +42,7 @@ describe('a merge', () => {
 
   test('takes no key for the prototype', () => {
     const mine = '{"__proto__":{"isAdmin":true}}'
-    const { session } = merge('{}', mine, {}, cookieDialect)
+    const { session } = merge('{}', mine, {}, json, cookieDialect)
     assert.equal(session.isAdmin, undefined)
     assert.equal(JSON.stringify(session), mine)
   })
@@ -155,7 +156,7 @@ describe('a session is unchanged', () => {
     ],
   ]) {
     test(what, () => {
-      assert.equal(isUnchanged(JSON.stringify(base), JSON.stringify(mine), dialect), expected)
+      assert.equal(isUnchanged(JSON.stringify(base), JSON.stringify(mine), json, dialect), expected)
     })
   }
 })

@@ -279,6 +279,17 @@ describe('the options', () => {
     })
   }
 
+  test('owner says whose a session is from its next save on', async (t) => {
+    const directory = path.join(temporary(t), 'sessions')
+    const before = openStore(t, { path: directory })
+    await before.set('a', sessionOf({ user: 'ada' }))
+    await before.close()
+    const store = openStore(t, { path: directory, owner: 'user' })
+    assert.equal(await store.countOf('ada'), 0)
+    await store.set('a', await store.get('a'))
+    assert.equal(await store.countOf('ada'), 1)
+  })
+
   test('owner gives what is no owner: the save fails', async (t) => {
     const store = openStore(t, { owner: (session) => session.user })
     await assert.rejects(store.set('a', sessionOf({ user: {} })), { code: 'ERR_SESSILE_INVALID_OPTION' })

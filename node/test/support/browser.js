@@ -14,6 +14,7 @@ async function serve(test, server) {
   return () => browser(`http://127.0.0.1:${server.address().port}`)
 }
 
+// A browser for what `origin` serves.
 function browser(origin) {
   const cookies = new Map()
   const visit = async (url, options = {}) => {
@@ -30,4 +31,4 @@ function browser(origin) {
   return visit
 }
 
-module.exports = { serve }
+module.exports = { browser, serve }

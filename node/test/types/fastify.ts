@@ -1,10 +1,16 @@
 // The store for @fastify/session, against its own types: compiled, not run.
 
+import { deserialize, serialize } from 'node:v8'
+
 import fastifySession = require('@fastify/session')
 
 import type { Session } from 'fastify'
 
-import SessileFastifyStore, { SessileError, SessileStore } from '../../fastify/index.js'
+import SessileFastifyStore, {
+  SessileError,
+  type SessileSerializer,
+  SessileStore,
+} from '../../fastify/index.js'
 
 declare module 'fastify' {
   interface Session {
@@ -51,4 +57,44 @@ function errors(error: unknown): boolean {
   return error instanceof SessileError && error.code === 'ERR_SESSILE_CONFLICT'
 }
 
-export { callbacks, errors, options, promises }
+function events(): void {
+  store.on('error', (error) => error.code === 'ERR_SESSILE_DISK_FULL')
+  store.once('warning', (warning) => warning.message)
+  store.on(
+    'conflict',
+    ({ outcome, keys }) =>
+      `${outcome satisfies 'dropped' | 'merged' | 'overwritten' | 'rejected'} ${keys.join()}`
+  )
+  store.addListener('expired', (sessions) =>
+    sessions.map(({ session, created }) => [session.user, created.getTime()])
+  )
+  store.prependListener('destroyed', (sessions) => sessions[0]?.expires.getTime())
+  store.prependOnceListener('conflict', (conflict) => conflict.id.length).on('expired', () => {})
+  // What an EventEmitter takes, a store takes.
+  store.on('mine', (one: number, other: string) => [one, other]).off('mine', () => {})
+  const emitter: NodeJS.EventEmitter = store
+  emitter.on('conflict', () => {})
+  // @ts-expect-error It tells of a list.
+  store.on('expired', (sessions) => sessions.session)
+  // @ts-expect-error There is no such outcome.
+  store.on('conflict', ({ outcome }) => outcome === 'lost')
+}
+
+function serializers(): void {
+  new SessileStore({ path: 'p', serializer: JSON })
+  new SessileStore({
+    path: 'p',
+    serializer: {
+      stringify: (data) => serialize(data.user).toString('base64'),
+      parse: (text) => deserialize(Buffer.from(text, 'base64')),
+    },
+  })
+  // @ts-expect-error It makes texts.
+  new SessileStore({ path: 'p', serializer: { stringify: (data) => serialize(data), parse: JSON.parse } })
+  // @ts-expect-error It needs both.
+  new SessileStore({ path: 'p', serializer: { stringify: JSON.stringify } })
+  const serializer: SessileSerializer<Session> = JSON
+  serializer.stringify
+}
+
+export { callbacks, errors, events, options, promises, serializers }

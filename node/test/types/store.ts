@@ -1,8 +1,16 @@
 // The declarations say what the store does: compiled, not run. Each error expected here is a promise.
 
+import { deserialize, serialize } from 'node:v8'
+
 import session = require('express-session')
 
-import { idGenerator, SessileError, SessileStore, type SessileStoreOptions } from '../../index.js'
+import {
+  idGenerator,
+  SessileError,
+  type SessileSerializer,
+  SessileStore,
+  type SessileStoreOptions,
+} from '../../index.js'
 
 const options: SessileStoreOptions = { path: './sessions', ttl: 3600, durability: 'write', cacheBytes: 0 }
 const store = new SessileStore(options)
@@ -69,12 +77,57 @@ function errors(error: unknown): boolean {
   return error instanceof SessileError && error.code === 'ERR_SESSILE_LOCKED' && error.cause === undefined
 }
 
-export { callbacks, errors, promises }
+function events(): void {
+  store.on('error', (error) => error.code === 'ERR_SESSILE_DISK_FULL')
+  store.once('warning', (warning) => warning.message)
+  store.on(
+    'conflict',
+    ({ outcome, keys }) =>
+      `${outcome satisfies 'dropped' | 'merged' | 'overwritten' | 'rejected'} ${keys.join()}`
+  )
+  store.addListener('expired', (sessions) =>
+    sessions.map(({ session, created }) => [session.cookie, created.getTime()])
+  )
+  store.prependListener('destroyed', (sessions) => sessions[0]?.expires.getTime())
+  store.prependOnceListener('conflict', (conflict) => conflict.id.length).on('expired', () => {})
+  // What an EventEmitter takes, a store takes.
+  store.on('mine', (one: number, other: string) => [one, other]).off('mine', () => {})
+  const emitter: NodeJS.EventEmitter = store
+  emitter.on('conflict', () => {})
+  // @ts-expect-error It tells of a list.
+  store.on('expired', (sessions) => sessions.session)
+  // @ts-expect-error There is no such outcome.
+  store.on('conflict', ({ outcome }) => outcome === 'lost')
+}
 
-session({ store, genid: idGenerator(), secret: 's', resave: false, saveUninitialized: false })
-const ofTenant: (request?: { hostname: string }) => string = idGenerator({
-  prefix: (request: { hostname: string }) => request.hostname,
-})
-ofTenant({ hostname: 'localhost' })
-// @ts-expect-error A prefix is a string, or a function that returns one.
-idGenerator({ prefix: 7 })
+function serializers(): void {
+  new SessileStore({ path: 'p', serializer: JSON })
+  new SessileStore({
+    path: 'p',
+    serializer: {
+      stringify: (data) => serialize(data.cookie).toString('base64'),
+      parse: (text) => deserialize(Buffer.from(text, 'base64')),
+    },
+  })
+  // @ts-expect-error It makes texts.
+  new SessileStore({ path: 'p', serializer: { stringify: (data) => serialize(data), parse: JSON.parse } })
+  // @ts-expect-error It has to answer at once.
+  const late: SessileSerializer<session.SessionData>['parse'] = async (text) => JSON.parse(text)
+  late('{}')
+  // @ts-expect-error It needs both.
+  new SessileStore({ path: 'p', serializer: { stringify: JSON.stringify } })
+  const serializer: SessileSerializer<session.SessionData> = JSON
+  serializer.stringify
+}
+
+function ids(): void {
+  session({ store, genid: idGenerator(), secret: 's', resave: false, saveUninitialized: false })
+  const ofTenant: (request?: { hostname: string }) => string = idGenerator({
+    prefix: (request: { hostname: string }) => request.hostname,
+  })
+  ofTenant({ hostname: 'localhost' })
+  // @ts-expect-error A prefix is a string, or a function that returns one.
+  idGenerator({ prefix: 7 })
+}
+
+export { callbacks, errors, events, ids, promises, serializers }
