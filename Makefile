@@ -44,6 +44,7 @@ help:
 	@echo "make crash-full every short workload, crashed at every moment: CRASH_MINUTES=$(CRASH_MINUTES)"
 	@echo "make mutants    defects planted one by one, each to be caught by a test; MUTANT=name tries one"
 	@echo "make damage-full every damage to every part of a small store's files"
+	@echo "make growth     a million requests, 10,000 openings and more in Node: what grows with them; LOADS=requests for one"
 	@echo "make test-c     the C library alone; make test-c-full with AddressSanitizer and ThreadSanitizer"
 	@echo "make test-browser  the demo driven by a real browser: Chromium, or CHROMIUM=... for another"
 	@echo "make screenshot write docs/demo.png; needs Chromium, pngquant and the font Inter"
@@ -265,3 +266,11 @@ concurrency-full:
 # Random histories against the model for SOAK_MINUTES on SOAK_THREADS; SOAK_SEED replays one.
 soak:
 	$(CARGO) run --locked --quiet -p sessile-tests --bin soak
+
+.PHONY: growth
+
+# What grows with a million requests through Express, with stores opened and closed, with workers that are terminated:
+# minutes each. `make test` has short forms. LOADS are names of node/test/growth/loads; without any, all of them.
+LOADS ?=
+growth: build-node node/node_modules/.package-lock.json
+	$(NODE) node/test/growth/run.js $(LOADS)

@@ -9,7 +9,7 @@ const { clearImmediate, setImmediate } = require('node:timers')
 const { fromFailure } = require('./errors.js')
 const native = require('./native.js')
 const { Continuation } = require('./replies.js')
-const { heed, nextNumber, pend, port, Request, Work } = require('./requests.js')
+const { heed, Idling, nextNumber, pend, Request, Work } = require('./requests.js')
 const { readable } = require('./scan.js')
 const { fromText } = require('./serializer.js')
 
@@ -27,8 +27,8 @@ class Endings {
   #emit
   #report
   #isListening = false
-  // Whether a batch is waited for that may never come.
-  #isIdle = false
+  // Idle while a batch is waited for, which may never come.
+  #idling = new Idling()
   // Set while the next batch is about to be asked for.
   #asking = null
   // Set once the store has closed: what is there is all that will come.
@@ -65,7 +65,7 @@ class Endings {
     }
     this.#whenTold = whenTold
     // Whoever asked for the close is owed its answer.
-    this.#setIdle(false)
+    this.#idling.set(false)
     heed(native.finishListening(this.#handle, this.#isExpired))
     if (this.#asking !== null) {
       clearImmediate(this.#asking)
@@ -83,14 +83,18 @@ class Endings {
       return
     }
     const self = new WeakRef(this)
-    const go = (_, batch) => self.deref()?.#tell(batch)
+    const idling = this.#idling
+    // An empty batch comes as well where the store was collected meanwhile, and nobody is left to be told.
+    const go = (_, batch) => {
+      idling.set(false)
+      self.deref()?.#tell(batch)
+    }
     pend(number, new Request(new Work(), new Continuation(go), (batch) => batch))
-    this.#setIdle(this.#whenTold === null)
+    this.#idling.set(this.#whenTold === null)
   }
 
   // There is an empty batch once nothing will come any more.
   #tell(batch) {
-    this.#setIdle(false)
     if (batch.length === 0 || !this.#hasListeners()) {
       this.#stop()
       return
@@ -119,12 +123,6 @@ class Endings {
     this.#isListening = false
     heed(native.unlisten(this.#handle, this.#isExpired))
     this.#whenTold?.()
-  }
-
-  #setIdle(isIdle) {
-    if (isIdle === this.#isIdle) return
-    this.#isIdle = isIdle
-    heed(native.portIdle(port, isIdle))
   }
 }
 

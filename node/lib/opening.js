@@ -9,7 +9,7 @@
 const { AsyncResource } = require('node:async_hooks')
 const { SessileError, fromFailure } = require('./errors.js')
 const native = require('./native.js')
-const { expect, heed, isExiting, nextNumber, port, Work } = require('./requests.js')
+const { expect, heed, Idling, isExiting, nextNumber, Work } = require('./requests.js')
 const { settle } = require('./replies.js')
 
 const LOCKED = 'LOCKED'
@@ -22,8 +22,8 @@ class Opening {
   #onFailure
   #onOpen
   #isTrying = false
-  // While it tries, and nobody waits for that.
-  #isIdle = false
+  // Idle while it tries, and nobody waits for that.
+  #idling = new Idling()
   #isClosed = false
   #hasOpened = false
   #waiting = []
@@ -82,7 +82,7 @@ class Opening {
     }
     const go = (error) => (error === null ? operation() : settle(reply, error))
     this.#waiting.push(AsyncResource.bind(go))
-    if (this.#isTrying) this.#setIdle(false)
+    if (this.#isTrying) this.#idling.set(false)
     else this.#try()
   }
 
@@ -93,7 +93,7 @@ class Opening {
     this.#isClosed = true
     if (this.#isTrying) heed(native.openCallOff(this.#handle))
     // Whoever asked for the close is owed an answer.
-    this.#setIdle(false)
+    this.#idling.set(false)
     this.#work.whenIdle(() => whenClosed(this.#hasOpened))
   }
 
@@ -110,17 +110,11 @@ class Opening {
 
   #tryIdly() {
     this.#try()
-    this.#setIdle(this.#isTrying)
-  }
-
-  #setIdle(isIdle) {
-    if (isIdle === this.#isIdle) return
-    this.#isIdle = isIdle
-    heed(native.portIdle(port, isIdle))
+    this.#idling.set(this.#isTrying)
   }
 
   #settle(error) {
-    this.#setIdle(false)
+    this.#idling.set(false)
     this.#isTrying = false
     this.#hasOpened = error === null
     this.isOpen = this.#hasOpened && !this.#isClosed

@@ -27,6 +27,11 @@ const free = []
 const stores = new Map()
 let lastStore = 0
 
+// A store that was collected leaves nothing here but the listener for the process's exit, which stays from then on: the
+// addon brings what such a store acknowledged to the disk on a thread, and nobody learns when that is done.
+const collected = new FinalizationRegistry(forget)
+let hasForgotten = false
+
 // Whether the writes of this turn will be sent on their way.
 let isSending = false
 
@@ -90,6 +95,18 @@ class Work {
     const idle = this.#idle
     this.#idle = null
     idle()
+  }
+}
+
+// What has one request pending that may never be answered: whether that is no reason for the process to live. It is not
+// part of what waits, so that it can still be taken back where that was collected meanwhile.
+class Idling {
+  #isIdle = false
+
+  set(isIdle) {
+    if (isIdle === this.#isIdle) return
+    this.#isIdle = isIdle
+    heed(native.portIdle(port, isIdle))
   }
 }
 
@@ -169,23 +186,29 @@ function finish(number, failure, value, expiresAt, version, knownSince, deadline
 
 function notify(number, failure, isWarning) {
   const store = stores.get(number)?.deref()
-  if (store === undefined) leave(number)
-  else if (isWarning) warn(store, fromFailure(failure))
+  if (store === undefined) return
+  if (isWarning) warn(store, fromFailure(failure))
   else report(store, fromFailure(failure))
 }
 
 // Enters a store and returns its number.
 function enter(store) {
   // Before the application's own listeners: what they call is answered within the call.
-  if (stores.size === 0) process.prependListener('exit', onExit)
+  if (stores.size === 0 && !hasForgotten) process.prependListener('exit', onExit)
   lastStore++
   stores.set(lastStore, new WeakRef(store))
+  collected.register(store, lastStore)
   return lastStore
 }
 
 // Lets go of a store that was closed, or never opened.
 function leave(number) {
-  if (stores.delete(number) && stores.size === 0) process.off('exit', onExit)
+  if (stores.delete(number) && stores.size === 0 && !hasForgotten) process.off('exit', onExit)
+}
+
+// The same for a store that nobody closed, once it was collected.
+function forget(number) {
+  if (stores.delete(number)) hasForgotten = true
 }
 
 // process.exit() and uncaught errors end a process without ending its environment, so that the addon
@@ -200,6 +223,7 @@ function isExiting() {
 }
 
 module.exports = {
+  Idling,
   Work,
   port,
   figures,

@@ -73,6 +73,31 @@ describe('pending work', () => {
       assert.deepEqual({ code, output }, { code: 0, output: 'done null\n' })
     })
   }
+
+  test('keeps the process alive where a store that listened was collected before', async (t) => {
+    const work = `
+      require('node:v8').setFlagsFromString('--expose-gc')
+      const gc = require('node:vm').runInNewContext('gc')
+      const registry = new FinalizationRegistry(() => {
+        clearInterval(collecting)
+        finalize(20)
+      })
+      const collecting = setInterval(gc, 1)
+      // What the addon held of the store goes in turns of their own.
+      const finalize = (left) => {
+        gc()
+        if (left > 0) setImmediate(finalize, left - 1)
+        else new SessileStore({ path: storePath }).length().then((count) => say('count ' + count))
+      }
+      const leave = () => {
+        const store = new SessileStore({ path: storePath })
+        registry.register(store.on('expired', () => {}).on('destroyed', () => {}))
+      }
+      leave()
+    `
+    const { code, output } = await run(t, work, place(t))
+    assert.deepEqual({ code, output }, { code: 0, output: 'count 0\n' })
+  })
 })
 
 describe('what was acknowledged is there after', () => {
