@@ -131,9 +131,10 @@ export interface StoreOptions<Session> {
 
   /**
    * By how much touches may move a session's expiry before that is written to the log, in seconds, so that a session in
-   * constant use costs the disk next to nothing; 0 writes each. In memory the expiry is exact, and the next checkpoint
-   * takes it along; an end without `close` before that leaves it earlier by less than this. From 0 to 86400. Default: a hundredth of the
-   * time that is left, and at most a minute.
+   * constant use costs the disk next to nothing; 0 writes each. In memory the expiry is exact, and a checkpoint takes it
+   * along, of which there is one when the store closes; an end without `close` before that leaves it earlier by less
+   * than this. Never more than half of the time that is left. From 0 to 86400. Default: a hundredth of the time that is
+   * left, and at most a minute.
    */
   touchAfter?: number
 
@@ -289,8 +290,8 @@ export interface SessileEndedSession<Session> {
  * A function that returns a new id, which cannot be guessed, each time it is called, so that a session which is regenerated
  * never keeps its id: for the option `genid` of express-session and koa-session, or `idGenerator` of @fastify/session.
  * `prefix` is what ids begin with, such as a tenant's name, or a function that returns it of what the framework passes on: a
- * request, or koa-session's context. Browsers have it in their cookie: it is no place for secrets. At most 224 bytes of
- * UTF-8; another prefix throws.
+ * request, or koa-session's context. Browsers have it in their cookie: it is no place for secrets. At most 224 letters and
+ * digits of ASCII and `- _ . ~ ! *`, which every framework brings through a cookie; another prefix throws.
  */
 export function idGenerator<Request = any>(options?: {
   prefix?: string | ((request: Request) => string)

@@ -46,8 +46,8 @@ export interface SessileStoreOptions extends StoreOptions<SessionData> {}
  * error middleware gets it, with `res.headersSent` set: the client has its response already. `warning` tells of
  * what is no failure: a clock that was moved, damage that cost nothing. `conflict` tells, with a
  * {@link SessileConflict}, of a save that another request stood in the way of. `expired` and `destroyed` tell of sessions
- * that are no more, in batches, each a list of at most 100 {@link SessileEndedSession}: at least once of each that ends
- * while somebody listens, and of those that have expired while no process had the store, if somebody listens within a
+ * that are no more, in batches, each a list of at most 100 {@link SessileEndedSession}: at least once, as long as the
+ * process lives, of each that ends while somebody listens, and of those that have expired while no process had the store, if somebody listens within a
  * second of its opening. While nobody listens they cost nothing. `clear` tells of none.
  */
 export declare class SessileStore extends Store {

@@ -80,11 +80,11 @@ impl Checkpoint {
                 table.not_captured(&ids);
                 continue;
             }
-            let unresolved = table.capture(&ids, through, &mut changes);
+            let unresolved = table.capture(&ids, through, covered, &mut changes);
             for id in &unresolved {
                 look_up_now(table, base, id, now);
             }
-            let still_unresolved = table.capture(&unresolved, through, &mut changes);
+            let still_unresolved = table.capture(&unresolved, through, covered, &mut changes);
             if let Some(id) = still_unresolved.first() {
                 let what = "a session could not be looked up for a checkpoint".to_owned();
                 failure = base.get(id).err().or(Some(Error::Internal { what }));

@@ -5,7 +5,7 @@
 //! - where nobody listens it costs the reading of a flag;
 //! - an application's code runs on the completion thread alone, and never holds up who ends a session;
 //! - a listener that does not keep up has what expires wait on the disk, not in memory: the reaper leaves it alone for
-//!   as long as a mailbox is full.
+//!   as long as a mailbox is full, but for what one of its steps has taken on.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -127,7 +127,8 @@ impl Endings {
             drop(waiting);
             if is_first {
                 let mailbox = Arc::clone(mailbox);
-                self.tasks.push(Box::new(move || (mailbox.notify)()));
+                // Where the queue has ended the store has closed, and nobody is called: not here, under a lock.
+                drop(self.tasks.try_push(Box::new(move || (mailbox.notify)())));
             }
         }
     }

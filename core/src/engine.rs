@@ -240,6 +240,8 @@ impl Engine {
         }
         for lookups in lookups.chunks(LOOKUPS_PER_SNAPSHOT) {
             look_up(&self.table, &self.base, lookups, self.time.now());
+            // Touches that were not logged may have waited for them.
+            self.ring_if_dirty();
         }
         match job {
             None | Some(Job::LookUp(_)) => true,

@@ -116,7 +116,7 @@ impl Table {
         let found = found.and_then(|found| found.as_ref().ok());
         let untold = shard.entries.get_mut(id).and_then(|entry| entry.untold.take());
         if let (Some(untold), Some(found)) = (untold, found) {
-            self.tell_of_found(id, *untold, found, now);
+            self.tell_of_found(id, *untold, found);
         }
         match shard.entries.get(id) {
             None => {
@@ -149,7 +149,7 @@ impl Table {
                 if let (Content::Live(live), Some(found)) = (&entry.content, found)
                     && let Some(heir) = Heir::of(live)
                 {
-                    self.tell_of_found(id, Untold::Before(heir), found, now);
+                    self.tell_of_found(id, Untold::Before(heir), found);
                 }
                 shard.change(id, &self.budget, |entry| {
                     entry.base = in_base;

@@ -126,9 +126,10 @@ impl Options {
     }
 
     /// By how much touches may move a session's expiry before that is written to the log, so that a session in constant
-    /// use costs the disk next to nothing; zero writes each. In memory the expiry is exact, and the next checkpoint
-    /// takes it along; an end without close before that leaves it earlier by less than this. Default, without a call of
-    /// this: a hundredth of the time that is left, and at most a minute; up to one day.
+    /// use costs the disk next to nothing; zero writes each. In memory the expiry is exact, and a checkpoint, of which
+    /// there is one when the store closes, takes it along; an end without close before that leaves it earlier by less
+    /// than this. Never more than half of the time that is left. Default, without a call of this: a hundredth of that
+    /// time, and at most a minute; up to one day.
     pub const fn touch_after(mut self, touch_after: Duration) -> Self {
         self.touch_after = Some(touch_after);
         self

@@ -12,7 +12,9 @@ use crate::base::{Base, Batch, DueEntry};
 use crate::endings::EndCause;
 use crate::entry::{Content, Dirty, InBase};
 use crate::error::{Error, Result};
+use crate::lookup::look_up;
 use crate::session::SessionId;
+use crate::shard::LookupJob;
 use crate::sweep::{Change, ChangeKind};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -23,6 +25,8 @@ const ENTRIES_PER_STEP: usize = 10_000;
 const SMALLER: usize = 8;
 /// How many due sessions of one shard are buried while its lock is held.
 const BURIED_PER_LOCK: usize = 64;
+/// How many sessions a step tells of that have to be read for it, and as many as fit under one lock.
+const TOLD_PER_STEP: usize = 256;
 
 /// Where the reaper stands between steps.
 #[derive(Debug)]
@@ -39,6 +43,24 @@ impl Default for Reaper {
     fn default() -> Self {
         Self { scanned_until: Timestamp::default(), cursor: None, entries: ENTRIES_PER_STEP }
     }
+}
+
+/// How fast a step goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As listeners take what they are told.
+    OfListeners,
+    /// As somebody waits for it, or for the room that it makes.
+    Whole,
+}
+
+/// What became of the sessions that were due in memory.
+#[derive(Debug, Default)]
+struct Buried {
+    sessions: u64,
+    /// What the base has of them is still to be told.
+    to_tell: Vec<LookupJob>,
+    more: bool,
 }
 
 /// What one step did.
@@ -67,14 +89,17 @@ impl Reaper {
     ///
     /// # Errors
     /// As [`Base::commit`]: the tombstones stay for the next checkpoint.
-    pub(crate) fn step(&mut self, table: &Table, base: &Base, now: Timestamp) -> Result<Reaped> {
-        let mut reaped = Reaped { sessions: table.bury_due(now), ..Reaped::default() };
+    pub(crate) fn step(&mut self, table: &Table, base: &Base, now: Timestamp, pace: Pace) -> Result<Reaped> {
+        let buried = table.bury_due(now, pace);
+        // Here and now, so that the next step knows how much the listeners have to take.
+        look_up(table, base, &buried.to_tell, now);
+        let mut reaped = Reaped { sessions: buried.sessions, more: buried.more, ..Reaped::default() };
         let cleared = table.cleared();
         if table.clear_pending() {
             return Ok(reaped);
         }
         let due = base.due(self.scanned_until, self.cursor.as_ref(), now, self.entries)?;
-        reaped.more = due.more;
+        reaped.more |= due.more;
         let last = due.items.last().map(|entry| (entry.index_at, entry.id.clone()));
         let mut changes = Vec::new();
         let mut stale = Vec::new();
@@ -135,12 +160,19 @@ enum Verdict {
 
 impl Table {
     /// Turns expired sessions that the base's index does not know of into tombstones.
-    fn bury_due(&self, now: Timestamp) -> u64 {
-        let mut buried = 0;
+    fn bury_due(&self, now: Timestamp, pace: Pace) -> Buried {
+        let mut buried = Buried::default();
         for shard in self.shards() {
             let mut again = Vec::new();
             loop {
+                let is_enough =
+                    buried.to_tell.len() >= TOLD_PER_STEP || pace == Pace::OfListeners && self.endings.are_held_up();
                 let mut shard = shard.lock();
+                if is_enough {
+                    buried.more = true;
+                    shard.due.extend(again);
+                    break;
+                }
                 let mut more = false;
                 for taken in 0.. {
                     if shard.due.first().is_none_or(|(time, _)| *time > now) {
@@ -178,11 +210,12 @@ impl Table {
                         }
                     });
                     if asks {
-                        self.mark(&mut shard, &id);
+                        let token = self.mark(&mut shard, &id).token;
+                        buried.to_tell.push(LookupJob { id, token });
                     }
                     if expired {
                         self.living.fetch_sub(1, Ordering::Relaxed);
-                        buried += 1;
+                        buried.sessions += 1;
                     }
                 }
                 if !more {

@@ -118,6 +118,12 @@ impl Simulation {
         }
     }
 
+    /// Whether maintenance was rung for a checkpoint since it last looked.
+    #[must_use]
+    pub fn is_rung(&self) -> bool {
+        self.engine.checkpoint_rung.load(Ordering::Relaxed)
+    }
+
     /// Whether writes are taken: the log has not failed, and is not known to have no room.
     #[must_use]
     pub fn takes_writes(&self) -> bool {

@@ -234,6 +234,7 @@ impl Store {
             return Err(Error::ValueTooLarge { bytes, bytes_max });
         }
         if let Some(error) = engine.overload() {
+            engine.ring_if_dirty();
             return Err(error);
         }
         let write = self.0.write_context(engine);
@@ -385,7 +386,8 @@ impl Store {
         self.0.open_engine()?.flush()
     }
 
-    /// Blocks until everything called before is durable in the log, and acknowledged: quick, unlike [`Store::flush`].
+    /// Blocks until everything called before is durable in the log, and acknowledged: quick, unlike [`Store::flush`]. Of
+    /// touches only what is written of them; see [`Options::touch_after`].
     /// What waits for a lookup of its session in the base is waited for.
     ///
     /// # Errors
@@ -401,8 +403,11 @@ impl Store {
     /// As [`Store::flush`].
     pub fn reap(&self) -> Result<u64> {
         let engine = self.0.open_engine()?;
-        // What was written just now may not be known to the reaper yet.
-        engine.settle()?;
+        // What was written just now may not be known to the reaper yet. What cannot be looked up keeps it from nothing
+        // else.
+        if let Err(error) = engine.settle() {
+            tracing::warn!(%error, "a session could not be looked up before reaping");
+        }
         let ticket = engine.doorbell.ask_reap();
         engine.doorbell.wait_reap(ticket)
     }
@@ -484,15 +489,18 @@ impl Store {
     /// until it is taken, as it does in everybody else's who listens. `notify` is called on the completion thread when
     /// there is one after there was none.
     ///
-    /// Each that ends while somebody listens is told of at least once: more than once where a crash or a failure of the
-    /// disk has its removal done again. [`Store::clear`] tells of none, nor does a damaged record. Expired sessions are
-    /// told of as the reaper comes by, or when their id is set or destroyed: a moment later, ten minutes later after
-    /// the clock has jumped, and those that have expired while no process had the store in the first second after
-    /// opening.
+    /// Each that ends while somebody listens is told of at least once: more than once where a crash, a failure of the
+    /// disk or an end without [`Store::close`] has its removal done again. [`Store::clear`] tells of none, also of those
+    /// that were destroyed right before it and were not in memory; nor does a damaged record. Expired sessions are told
+    /// of as the reaper comes by, or when their id is set or destroyed: a moment later, ten minutes later after the clock
+    /// has jumped; those that have expired while no process had the store from a second after opening on. Of a session
+    /// that ends within moments of a set that had to look it up, `created_at` may be that set's.
     ///
     /// While nobody listens it costs nothing. While somebody does, a destroy of a session that is not in memory reads
     /// it, as it does anyway to keep count; and where 4 MiB or 10,000 expired sessions wait to be taken, the reaper
-    /// waits as well, and what has expired stays on the disk, unseen, but for [`Store::reap`].
+    /// waits as well, and what has expired stays on the disk, unseen, but for [`Store::reap`] and on a full disk. One
+    /// step of the reaper may add up to 16 MiB to that. A `notify` that is on its way when the listener is dropped is
+    /// called still.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Forked`]

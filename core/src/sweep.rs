@@ -129,10 +129,16 @@ impl Table {
         taken
     }
 
-    /// Captures the changes of these ids, which are of one shard, but for those that the log behind `through`
-    /// gives again: they wait for the next sweep. Returns those whose entries have to be looked up in the base
-    /// first.
-    pub(crate) fn capture(&self, ids: &[SessionId], through: Through, changes: &mut Vec<Change>) -> Vec<SessionId> {
+    /// Captures the changes of these ids, which are of one shard, for a checkpoint that covers the log up to `covered`;
+    /// but for those that the log behind `through` gives again: they wait for the next sweep. Returns those whose
+    /// entries have to be looked up in the base first.
+    pub(crate) fn capture(
+        &self,
+        ids: &[SessionId],
+        through: Through,
+        covered: u64,
+        changes: &mut Vec<Change>,
+    ) -> Vec<SessionId> {
         let mut unresolved = Vec::new();
         for part in ids.chunks(ENTRIES_PER_LOCK) {
             let Some(first) = part.first() else { continue };
@@ -158,13 +164,19 @@ impl Table {
                     InBase::Present { index_at } => Some(index_at),
                     InBase::Absent | InBase::Unknown => None,
                 };
+                // What a replay behind P says of the expiry counts, and knows nothing of slight touches: a record that
+                // had them would be set back by it, and whoever counts from the record would lose them twice.
+                let is_replayed = entry.changed > covered;
                 let kind = match (&entry.content, entry.dirty) {
                     (_, Dirty::Clean) => continue,
                     (Content::Gone | Content::Touched { .. }, _) => ChangeKind::Gone,
-                    (Content::Live(live), Dirty::Expiry) if live.payload.is_none() => {
-                        ChangeKind::Expiry { expires_at: live.expires_at }
+                    (Content::Live(live), _) => {
+                        let expires_at = if is_replayed { live.written_until } else { live.expires_at };
+                        match &live.payload {
+                            None => ChangeKind::Expiry { expires_at },
+                            Some(payload) => live.whole(payload, expires_at),
+                        }
                     }
-                    (Content::Live(live), _) => live.whole(),
                 };
                 changes.push(Change { id: id.clone(), changed: entry.changed, index_at, kind });
             }
@@ -252,15 +264,14 @@ impl Table {
 }
 
 impl Live {
-    fn whole(&self) -> ChangeKind {
-        let Some(payload) = &self.payload else { return ChangeKind::Expiry { expires_at: self.expires_at } };
+    fn whole(&self, payload: &Payload, expires_at: Timestamp) -> ChangeKind {
         let created_at = match self.created {
             Created::At(at) | Created::Inherited(at) => Timestamp::from_millis(at),
         };
         ChangeKind::Whole(Whole {
             payload: payload.clone(),
             created_at,
-            expires_at: self.expires_at,
+            expires_at,
             deadline: self.deadline,
             owner: self.owner.clone(),
             version: self.version,

@@ -37,10 +37,11 @@ pub struct sessile_listener {
 /// Listens for sessions that end by `cause`, one of `SESSILE_END_CAUSE`, from now on, for `sessile_listener_next` to
 /// give. Every listener is given each of them.
 ///
-/// Each that ends while somebody listens is given at least once: again only where a crash or a failing disk has undone
-/// its removal. What `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the
-/// store removes them in the background, a moment after their time; those that have expired while no process had the
-/// store, from a second after it was opened. While nobody listens it costs nothing.
+/// Every listener is given each session that ends, whichever handle on the store ended it, at least once: again only
+/// where a crash, a failing disk or an end without `sessile_store_close` has undone its removal. What
+/// `sessile_store_clear` removes is not given, nor a damaged record. Expired sessions come as the store removes them in
+/// the background, a moment after their time; those that have expired while no process had the store, from a second
+/// after it was opened. While nobody listens it costs nothing.
 ///
 /// `*listener_out` is a listener that the caller owns and ends with `sessile_listener_close`; NULL on failure.
 ///
@@ -71,7 +72,8 @@ pub extern "C" fn sessile_listener_open(
 ///
 /// `*session_out` is the caller's and ends with `sessile_session_free`; NULL on failure, and where none waits now. Its
 /// id may be another session's by now. What is not asked for waits: destroyed sessions in memory, expired ones in
-/// memory up to 4 MiB or 10,000 of them, and the others on the disk, unseen by everybody else.
+/// memory up to 4 MiB or 10,000 of them and what was taken on in one step beyond that, the others on the disk, unseen
+/// by everybody else. What waits can be asked for when the store has closed as well.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: an argument is NULL.
 /// - `SESSILE_STATUS_FORKED`.
@@ -93,7 +95,8 @@ pub extern "C" fn sessile_listener_next(
     }))
 }
 
-/// Listens no longer. What it has not given is forgotten. NULL is nothing to end; in a forked child nothing is ended.
+/// Listens no longer. What it has not given is forgotten. No other thread may be inside a call on it. NULL is nothing
+/// to end; in a forked child nothing is ended.
 #[unsafe(no_mangle)]
 pub extern "C" fn sessile_listener_close(listener: Option<Box<sessile_listener>>) {
     guarded_or((), || {

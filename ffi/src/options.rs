@@ -163,8 +163,9 @@ pub extern "C" fn sessile_options_set_checkpoint_interval_ms(
 }
 
 /// By how much touches may move a session's expiry before that is written to the log, in milliseconds; 0 writes each.
-/// In memory the expiry is exact; a crash may leave it earlier by less than this. Up to one day. Default, without a
-/// call of this: a hundredth of the time that is left, and at most a minute.
+/// In memory the expiry is exact; an end without `sessile_store_close` may leave it earlier by less than this. Never
+/// more than half of the time that is left. Up to one day. Default, without a call of this: a hundredth of the time
+/// that is left, and at most a minute.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]

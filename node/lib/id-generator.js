@@ -9,8 +9,9 @@ const { invalidArgument } = require('./errors.js')
 
 // 192 bits, as many as express-session's own ids have: 32 characters.
 const RANDOM_BYTES = 24
-// What is left of an id's 256 bytes.
-const PREFIX_BYTES_MAX = 256 - (RANDOM_BYTES * 4) / 3
+// What is left of an id's 256 bytes, of characters that every framework brings through a cookie as they are.
+const PREFIX_LEN_MAX = 256 - (RANDOM_BYTES * 4) / 3
+const PREFIX = new RegExp(`^[\\w.~!*-]{0,${PREFIX_LEN_MAX}}$`)
 
 // A function that returns a new id, for the option `genid` of express-session and koa-session, or @fastify/session's
 // `idGenerator`. `prefix` is what ids begin with, or a function of what the framework passes on that returns it.
@@ -23,15 +24,11 @@ function idGenerator({ prefix = '' } = {}) {
 }
 
 function checkPrefix(prefix) {
-  if (typeof prefix !== 'string' || !prefix.isWellFormed()) {
-    throw invalidArgument(`the prefix of an id is a string of whole characters, not ${String(prefix)}`)
-  }
-  if (Buffer.byteLength(prefix) > PREFIX_BYTES_MAX) {
-    throw invalidArgument(
-      `the prefix of an id has at most ${PREFIX_BYTES_MAX} bytes of UTF-8, not ${Buffer.byteLength(prefix)}`
-    )
-  }
-  return prefix
+  if (typeof prefix === 'string' && PREFIX.test(prefix)) return prefix
+  throw invalidArgument(
+    `the prefix of an id is a string of at most ${PREFIX_LEN_MAX} letters and digits of ASCII and - _ . ~ ! *, which ` +
+      `${typeof prefix === 'string' ? `this one of ${prefix.length} characters` : `a ${typeof prefix}`} is not`
+  )
 }
 
 module.exports = { idGenerator }

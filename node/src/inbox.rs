@@ -64,7 +64,9 @@ impl Inbox {
 
     /// Listens no longer.
     pub(crate) fn leave(&self) {
-        self.state().listener = None;
+        // Dropped behind the lock: that takes the store's own, under which the store calls here.
+        let listener = self.state().listener.take();
+        drop(listener);
         self.finish();
     }
 

@@ -75,6 +75,7 @@ fn threads_agree(test: &str, durability: Durability, cache_bytes: u64) {
             options(&place.store())
                 .durability(durability)
                 .cache_bytes(cache_bytes)
+                .touch_after(Duration::ZERO)
                 .checkpoint_interval(Duration::from_millis(100))
         };
         let calls = Calls { ids: random.usize(1..=4), payload_bytes_max: random.usize(8..4000), clears: true };

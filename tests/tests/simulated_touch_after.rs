@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sessile::{Durability, Options};
+use sessile::{Durability, Options, Timestamp};
 use sessile_tests::world::{World, id, small_options};
 
 const SECOND: u64 = 1_000;
@@ -130,7 +130,13 @@ fn a_checkpoint_takes_slight_touches_along() {
 
 #[test]
 fn touches_that_are_not_logged_do_not_fill_memory() {
-    let mut world = World::new(options(None).dirty_bytes(1 << 20), Durability::Fsync);
+    for cache_bytes in [0, 64 << 20] {
+        touch_many(World::new(options(None).dirty_bytes(1 << 20).cache_bytes(cache_bytes), Durability::Fsync));
+    }
+}
+
+/// More than the budget of changed sessions has room for, slightly.
+fn touch_many(mut world: World) {
     let names: Vec<String> = (0..8_000).map(|name| format!("a session with an id of some length {name}")).collect();
     for part in names.chunks(500) {
         part.iter().for_each(|name| world.set(name, 10, 1000 * HOUR));
@@ -140,12 +146,70 @@ fn touches_that_are_not_logged_do_not_fill_memory() {
     let checkpoints = world.store().stats().checkpoints;
     for name in &names {
         drop(world.store().touch(&id(name), world.in_millis(1000 * HOUR + SECOND)).unwrap());
+        while world.simulation().step_reader() {}
     }
     assert!(world.simulation().is_overloaded(), "the test touches too few to show anything");
+    // Nobody else wakes it.
+    assert!(world.simulation().is_rung());
     world.settle();
     assert!(!world.simulation().is_overloaded());
     assert!(world.store().stats().checkpoints > checkpoints);
     world.set("a", 10, HOUR);
+}
+
+/// Writes other sessions, one after the other, until so much of the log is used.
+fn fill(world: &mut World, bytes: u64) {
+    for round in 0.. {
+        if logged(world) >= bytes {
+            return;
+        }
+        world.set(&format!("hot {}", round % 9), 50_000, 1000 * HOUR);
+        world.simulation().step_committer();
+        world.poll();
+    }
+}
+
+/// Touches a session so that it expires later than it does by so much.
+fn prolong(world: &World, name: &str, by_millis: u64) {
+    let expires_at = Timestamp::from_millis(expiry_of(world, name) + by_millis);
+    drop(world.store().touch(&id(name), expires_at).unwrap());
+}
+
+#[test]
+fn a_checkpoint_of_the_older_half_does_not_run_ahead_of_the_touches_behind_it() {
+    let mut halves = 0;
+    for touched_at in (1..12).map(|eighth| eighth << 17) {
+        let small = small_options(Durability::Fsync).touch_after(Duration::from_secs(60));
+        let mut world = World::new(small, Durability::Fsync);
+        world.set("a", 10, HOUR);
+        fill(&mut world, touched_at);
+        // In the log, and in memory alone.
+        prolong(&world, "a", 70 * SECOND);
+        prolong(&world, "a", 59 * SECOND);
+        fill(&mut world, 3 << 19);
+        let before = world.store().stats();
+        world.settle();
+        let after = world.store().stats();
+        if after.checkpoints == before.checkpoints + 1 && after.checkpoint_sessions < 9 {
+            halves += 1;
+        }
+        prolong(&world, "a", 59 * SECOND);
+        let lost = lost_by_a_crash(&mut world, "a");
+        assert!(lost < 60 * SECOND, "{lost} ms");
+    }
+    assert!(halves > 3, "{halves} checkpoints of the older half");
+}
+
+#[test]
+fn touch_after_is_no_more_than_half_of_what_is_left() {
+    let mut world = world(Some(HOUR));
+    world.set("a", 10, 30 * MINUTE);
+    world.settle();
+    for _ in 0..40 {
+        world.pass(MINUTE);
+        touch(&mut world, "a", 30 * MINUTE);
+    }
+    assert!(lost_by_a_crash(&mut world, "a") < 15 * MINUTE);
 }
 
 #[test]

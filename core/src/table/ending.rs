@@ -9,16 +9,16 @@ use crate::base::StoredSession;
 use crate::codec::Created;
 use crate::endings::EndCause;
 use crate::entry::{Content, Entry, Live, within};
-use crate::session::SessionId;
+use crate::session::{Session, SessionId};
 use crate::time::Timestamp;
 
 /// What is still to be told of a record of the base, once it is found, by the entry that stands in its way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Untold {
-    /// It is a session that has ended, by its own expiry or by what was called.
-    Found,
-    /// It is the content of a session that has ended so.
-    As(EndCause),
+    /// It is a session that has ended, by its own expiry or by what was called then.
+    Found { at: Timestamp },
+    /// It is the content of a session that has ended so, and whose expiry it was.
+    As { cause: EndCause, expires_at: Timestamp },
     /// It is a session that had expired before another with its id was set, if it is not that one's beginning.
     Before(Heir),
 }
@@ -68,13 +68,13 @@ impl Table {
         }
         let Some(entry) = entry else {
             // Of what a set finds its own lookup tells.
-            return (by == By::Destroy && !self.clear_pending()).then(|| Box::new(Untold::Found));
+            return (by == By::Destroy && !self.clear_pending()).then(|| Box::new(Untold::Found { at: now }));
         };
         let live = match &entry.content {
             Content::Live(live) => live,
             Content::Touched { expires_at } => {
-                let cause = EndCause::of(*expires_at, now);
-                return (by == By::Destroy).then(|| Box::new(Untold::As(cause)));
+                let (cause, expires_at) = (EndCause::of(*expires_at, now), *expires_at);
+                return (by == By::Destroy).then(|| Box::new(Untold::As { cause, expires_at }));
             }
             Content::Gone => return entry.untold.clone(),
         };
@@ -88,20 +88,21 @@ impl Table {
     /// Tells of a session in memory that has ended, and returns what the base has to be asked for that.
     pub(crate) fn tell_of(&self, id: &SessionId, live: &Live, cause: EndCause) -> Option<Box<Untold>> {
         let Some(payload) = &live.payload else {
-            return self.endings.are_wanted(cause).then(|| Box::new(Untold::As(cause)));
+            let expires_at = live.expires_at;
+            return self.endings.are_wanted(cause).then(|| Box::new(Untold::As { cause, expires_at }));
         };
         self.endings.tell(cause, id, || live.session(payload));
         Heir::of(live).map(|heir| Box::new(Untold::Before(heir)))
     }
 
     /// Tells of what a lookup found under `id`, where a write has left that to it.
-    pub(crate) fn tell_of_found(&self, id: &SessionId, untold: Untold, found: &StoredSession, now: Timestamp) {
-        let cause = match untold {
-            Untold::Found => EndCause::of(found.expires_at, now),
-            Untold::As(cause) => cause,
+    pub(crate) fn tell_of_found(&self, id: &SessionId, untold: Untold, found: &StoredSession) {
+        let (cause, expires_at) = match untold {
+            Untold::Found { at } => (EndCause::of(found.expires_at, at), found.expires_at),
+            Untold::As { cause, expires_at } => (cause, expires_at),
             Untold::Before(heir) if heir.goes_on_with(found) => return,
-            Untold::Before(_) => EndCause::Expired,
+            Untold::Before(heir) => (EndCause::Expired, heir.touched_before.unwrap_or(found.expires_at)),
         };
-        self.endings.tell(cause, id, || found.session());
+        self.endings.tell(cause, id, || Session { expires_at, ..found.session() });
     }
 }

@@ -115,7 +115,11 @@ impl Table {
 
     /// By how much a touch at `now` has to move an expiry beyond what is written, to be written itself.
     fn touch_after(&self, now: Timestamp, expires_at: Timestamp) -> Duration {
-        let by_default = || (millis(expires_at.saturating_since(now)) / 100).min(TOUCH_AFTER_MAX_MILLIS);
-        Duration::from_millis(self.touch_after_millis.unwrap_or_else(by_default))
+        let left = millis(expires_at.saturating_since(now));
+        Duration::from_millis(match self.touch_after_millis {
+            None => (left / 100).min(TOUCH_AFTER_MAX_MILLIS),
+            // However much that is, a session in use is not to expire for it.
+            Some(touch_after) => touch_after.min(left / 2),
+        })
     }
 }
