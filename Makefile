@@ -1,4 +1,4 @@
-# What the README tells people to type: demo, build, test, bench, install. Needs Rust, Node >= 20 and a C compiler;
+# What the README tells people to type: demo, build, test, bench, install. Needs Rust, Node >= 20.3 and a C compiler;
 # the C library alone (build-c, install, bench-c) needs no Node.
 
 CARGO ?= cargo
