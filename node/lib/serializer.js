@@ -3,7 +3,9 @@
 // What it keeps true of an application's own:
 // - it is handed whole sessions only, as plain objects, whatever the framework makes of them; and what the framework
 //   keeps in a session stays what JSON has of it, so that the rest of the package need not know whose serializer it is;
-// - whatever it throws, or returns by mistake, is an error with a code, and never a session that is half there.
+// - whatever it throws, or returns by mistake, is an error with a code, and never a session that is half there;
+// - its own words are in the error's cause alone. They may quote the session, as JSON's and Node's do, and a message goes
+//   into warnings and logs.
 'use strict'
 
 const { isDeepStrictEqual } = require('node:util')
@@ -28,12 +30,12 @@ class Serializer {
       plain = this.#plain(session)
       if (plain !== undefined) text = this.#own.stringify(plain)
     } catch (cause) {
-      throw unserializable(cause)
+      throw unserializable("it threw this error's cause", cause)
     }
     if (plain === undefined) throw notAnObject()
     if (typeof text !== 'string') throw noText(text)
     // What is stored is UTF-8, which has no word for it.
-    if (!text.isWellFormed()) throw unserializable(new Error('its text holds half a surrogate pair'))
+    if (!text.isWellFormed()) throw unserializable('its text holds half a surrogate pair')
     return text
   }
 
@@ -43,10 +45,10 @@ class Serializer {
       session = this.#own.parse(text)
       if (typeof session === 'object' && session !== null) this.#plainCookie(session)
     } catch (cause) {
-      throw unreadable(cause)
+      throw unreadable("it threw this error's cause", cause)
     }
-    if (isThenable(session)) throw unreadable(new Error(`parse() gave ${promised(session)}`))
-    if (typeof session !== 'object' || session === null) throw unreadable(new Error('parse() gave no object'))
+    if (isThenable(session)) throw unreadable(`parse() gave ${promised(session)}`)
+    if (typeof session !== 'object' || session === null) throw unreadable('parse() gave no object')
     return session
   }
 
@@ -86,11 +88,10 @@ function fromText(text, expiresAt, serializer, dialect) {
   return session
 }
 
-function unserializable(cause) {
+function unserializable(reason, cause) {
   return new SessileError(
     'UNSERIALIZABLE',
-    `the option 'serializer' cannot turn the session into text (${String(cause?.message ?? cause)}); keep in it ` +
-      'only what the serializer knows',
+    `the option 'serializer' cannot turn the session into text (${reason}); keep in it only what the serializer knows`,
     cause
   )
 }
@@ -100,11 +101,11 @@ function noText(wrong) {
   return new SessileError('UNSERIALIZABLE', `stringify() of the option 'serializer' gave ${what}`)
 }
 
-function unreadable(cause) {
+function unreadable(reason, cause) {
   return new SessileError(
     'UNREADABLE',
-    `the option 'serializer' cannot read the session (${String(cause?.message ?? cause)}), so that it was kept by ` +
-      'another serializer, or without one; have parse() read that as well, or destroy the session',
+    `the option 'serializer' cannot read the session (${reason}), so that it was kept by another serializer, or ` +
+      'without one; have parse() read that as well, or destroy the session',
     cause
   )
 }

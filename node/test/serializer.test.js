@@ -275,7 +275,7 @@ describe('a serializer that fails', () => {
     await assert.rejects(store.set('id', sessionOf()), {
       name: 'SessileError',
       code: 'ERR_SESSILE_UNSERIALIZABLE',
-      message: /'serializer' cannot turn the session into text \(no such thing\)/,
+      message: /'serializer' cannot turn the session into text \(it threw this error's cause\)/,
       cause,
     })
     assert.equal(await store.length(), 0)
@@ -318,12 +318,33 @@ describe('a serializer that fails', () => {
     const expected = {
       name: 'SessileError',
       code: 'ERR_SESSILE_UNREADABLE',
-      message: /'serializer' cannot read the session \(no such thing\)/,
+      message: /'serializer' cannot read the session \(it threw this error's cause\)/,
       cause,
     }
     await assert.rejects(store.get('id'), expected)
     for (const read of [() => store.all(), () => listed(store.entries()), () => store.sessionsOf('ada')])
       await assert.rejects(read(), { ...expected, sessionId: 'id' })
+  })
+
+  test('has its own words, which may quote the session, in the cause and not in the message', async (t) => {
+    const store = open(t, {
+      // As Node's own errors do, and as JSON's.
+      serializer: {
+        stringify: (plain) => (plain.user === 'ada' ? 'hunter2 is no JSON' : String(BigInt(plain.password))),
+        parse: JSON.parse,
+      },
+    })
+    await store.set('id', sessionOf({ user: 'ada' }))
+    for (const fail of [
+      () => store.get('id'),
+      () => store.set('other', sessionOf({ password: 'hunter2' })),
+    ]) {
+      await assert.rejects(fail(), ({ message, cause }) => {
+        assert.doesNotMatch(message, /hunter2/)
+        assert.match(cause.message, /hunter2/)
+        return true
+      })
+    }
   })
 
   for (const [what, parse, message] of [
