@@ -20,12 +20,14 @@ function bareEnvironment(home) {
     .readdirSync(directory)
     .filter((name) => /^(cargo|rustc|cc|gcc|clang|cl|make)(\.exe)?$/.test(name))
   if (tools.length > 0) throw new Error(`${directory} should have nothing but Node, and has ${tools}`)
-  const { SystemRoot, TMPDIR, TEMP } = process.env
+  const { SystemRoot, ComSpec, TMPDIR, TEMP } = process.env
   return defined({
     PATH: directory,
     HOME: home,
     USERPROFILE: home,
     npm_config_cache: path.join(home, 'npm-cache'),
+    // By which npm starts a command, and which is not found by the PATH.
+    npm_config_script_shell: process.platform === 'win32' ? ComSpec : '/bin/sh',
     SystemRoot,
     TMPDIR,
     TEMP,
@@ -36,10 +38,10 @@ function defined(variables) {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined))
 }
 
-// What npm prints. It asks no registry.
+// What npm prints. It asks no registry. What npm is told comes first, since `exec` hands on all that follows its command.
 function npm(args, options) {
   if (NPM === undefined) throw new Error('this script needs npm: run it by `make package`')
-  return node([NPM, ...args, '--offline', '--ignore-scripts', '--no-audit', '--no-fund'], options)
+  return node([NPM, '--offline', '--ignore-scripts', '--no-audit', '--no-fund', ...args], options)
 }
 
 function node(args, options) {

@@ -8,6 +8,7 @@
 // work.
 'use strict'
 
+const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
@@ -83,7 +84,20 @@ function verify(tarball, files, folder, env) {
   for (const program of ['by-require.js', 'by-import.mjs']) {
     process.stdout.write(node([program], { cwd: folder, env }))
   }
+  runCommand({ cwd: folder, env })
   console.log(`installed and run on ${platformName()} with Node ${process.version}, without a compiler`)
+}
+
+// Starts the installed command, as a person does: it says its version, and takes a session to a store and back.
+function runCommand(options) {
+  const sessile = (...words) => npm(['exec', '--no', '--', 'sessile', ...words], options)
+  const { version } = JSON.parse(fs.readFileSync(path.join(NODE, 'package.json'), 'utf8'))
+  assert.equal(sessile('--version'), `${version}\n`)
+  const line = '{"id":"id","session":{"cookie":{}},"expires":"2100-01-01T00:00:00.000Z"}\n'
+  fs.writeFileSync(path.join(options.cwd, 'sessions.jsonl'), line)
+  sessile('import', 'lines', 'sessions.jsonl', '--to', 'sessions-4')
+  assert.equal(sessile('export', 'sessions-4'), line)
+  console.log(`sessile ${version} works as a command`)
 }
 
 function keep(tarball, prebuilds) {
