@@ -3,6 +3,7 @@
 
 const { parseArgs } = require('node:util')
 const { nearest } = require('../lib/nearest.js')
+const { LIFETIMES } = require('../lib/options.js')
 const { Refusal } = require('./refusal.js')
 
 // The values of the options by name, and the other words in their order. `options` is as parseArgs takes it.
@@ -40,12 +41,13 @@ function unknown(kind, word, similar) {
   return `there is no ${kind} '${word}'${hint}`
 }
 
-// A number of seconds from an option; undefined where it was not given.
-function secondsOf(name, text) {
+// How many seconds a session is to live, from an option; undefined where it was not given.
+function lifetimeOf(name, text) {
   if (text === undefined) return undefined
-  const seconds = Number(text)
-  if (/^\d+(\.\d+)?$/.test(text) && seconds > 0) return seconds
-  throw new Refusal(`'--${name}' is a number of seconds above 0, not '${text}'`)
+  const { min, max, unit } = LIFETIMES
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (seconds >= min && seconds <= max) return seconds
+  throw new Refusal(`'--${name}' is from ${min} to ${max} ${unit}, not '${text}'`)
 }
 
-module.exports = { parse, secondsOf, unknown }
+module.exports = { lifetimeOf, parse, unknown }

@@ -1,5 +1,5 @@
 // `sessile export`: the sessions of a store as lines of JSON, { "id", "session", "expires" } on each, which
-// `sessile import lines` reads again.
+// `sessile import lines` reads again. What is no session in JSON is told of, and never a line.
 'use strict'
 
 const fs = require('node:fs')
@@ -10,11 +10,14 @@ const { cookieDialect } = require('../lib/cookie-dialect.js')
 const { json } = require('../lib/json.js')
 const { parse } = require('./arguments.js')
 const { DONE, INCOMPLETE } = require('./exit-codes.js')
+const { Problem, checkSession } = require('./record.js')
 const { Refusal } = require('./refusal.js')
 const { shortened } = require('./report.js')
 const { Target } = require('./target.js')
 
 const OPTIONS = {}
+
+const KEPT_OTHERWISE = "kept by a serializer of the application's own; have the application export it"
 
 // Does what `words` ask for, and returns the exit code.
 async function run(words) {
@@ -41,17 +44,30 @@ async function run(words) {
 
 async function* linesOf(store, counts) {
   for await (const [id, text, expiresAt] of store.rows()) {
-    let session
-    try {
-      session = json.parse(text)
-      cookieDialect.refresh(session, expiresAt)
-    } catch (error) {
+    const session = sessionIn(text)
+    if (session === undefined) {
       counts.failed++
-      console.error(`session ${shortened(id)} was refused: ${error.message}`)
+      console.error(`session ${shortened(id)} is ${KEPT_OTHERWISE}`)
       continue
     }
+    cookieDialect.refresh(session, expiresAt)
     counts.exported++
     yield `${JSON.stringify({ id, session, expires: new Date(expiresAt).toISOString() })}\n`
+  }
+}
+
+// The session that is kept as `text`; undefined where that is not JSON of one. What another serializer has made may be
+// JSON as well, but then the cookie is not where this package keeps it.
+function sessionIn(text) {
+  try {
+    const session = json.parse(text)
+    checkSession(session)
+    return session
+  } catch (error) {
+    const isOfText =
+      error instanceof Problem || error instanceof Refusal || error.code === 'ERR_SESSILE_UNREADABLE'
+    if (isOfText) return undefined
+    throw error
   }
 }
 

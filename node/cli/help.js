@@ -27,7 +27,8 @@ function importHelp({ OPTIONS }) {
 
 Imports the sessions of another store, so that who is logged in stays logged in: the application keeps its secret and its
 cookie's name. No process may have the store open meanwhile. Run it once, before the application is started on the store:
-whoever has logged out since would be logged in again.
+whoever has logged out since would be logged in again. Sessions are written as JSON, which the parse() of an option
+serializer has to read as well.
 
 Stores, where they are, and their own options:
 ${kinds.join('')}
@@ -40,7 +41,8 @@ function exportHelp() {
 
 Writes the sessions of the store in <directory>, or of a backup of it, to the standard output: on each line
 { "id", "session", "expires" }. An id logs somebody in, so keep what it writes from others. No process may have the store
-open meanwhile.
+open meanwhile. A session that a serializer of the application's own has kept is told of and counted as failed: only the
+application can read it.
 `
 }
 

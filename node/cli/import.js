@@ -2,7 +2,8 @@
 //
 // What it keeps true:
 // - a session expires when it would have expired at the source, to the millisecond, whatever its cookie says;
-// - what is in the store already stays as it is, unless --overwrite is given;
+// - what is in the store already stays as it is, unless --overwrite is given; of two sessions with one id the first is
+//   imported, or with --overwrite the last;
 // - one session that cannot be imported does not keep the others from it, unless --strict is given;
 // - what is counted as imported is on the disk when the command ends;
 // - however many sessions there are, only a few are in memory.
@@ -13,10 +14,10 @@ const { koaDialect } = require('../koa/dialect.js')
 const { expiryOf, refresh } = require('../lib/cookie.js')
 const { NOBODY, Ownership } = require('../lib/owner.js')
 const { nearest } = require('../lib/nearest.js')
-const { parse, secondsOf, unknown } = require('./arguments.js')
+const { lifetimeOf, parse, unknown } = require('./arguments.js')
 const { DONE, INCOMPLETE } = require('./exit-codes.js')
 const { pagesOf } = require('./pages.js')
-const { FOREVER, maxAgeOf } = require('./record.js')
+const { FOREVER, Problem, checkTime, maxAgeOf } = require('./record.js')
 const { Refusal } = require('./refusal.js')
 const { Report } = require('./report.js')
 const sources = require('./sources/index.js')
@@ -48,7 +49,7 @@ const OPTIONS = {
   overwrite: { type: 'boolean', help: 'replace sessions that are in the store already' },
   'dry-run': {
     type: 'boolean',
-    help: 'read and check everything, and write nothing; the store is not opened',
+    help: 'read and check everything, and write nothing; what is in the store is not looked at',
   },
   strict: { type: 'boolean', help: 'stop at the first session that cannot be imported' },
   quiet: { type: 'boolean', help: 'say nothing of the progress' },
@@ -73,9 +74,21 @@ class Import {
     const { to, owner, isTrial } = this.#options
     for await (const page of pagesOf(records, WRITES_AT_ONCE)) {
       if (!isTrial) this.#store ??= await Target.open({ path: to, durability: 'write', owner })
-      await Promise.all(page.map((record) => this.#take(record)))
+      await this.#takeAll(page)
       this.#report.progress()
     }
+  }
+
+  // At once, but those of one id one after the other, so that what becomes of them does not depend on where a page ends.
+  #takeAll(page) {
+    const lastOf = new Map()
+    const taken = page.map((record) => {
+      const before = lastOf.get(record.id)
+      const current = before === undefined ? this.#take(record) : before.then(() => this.#take(record))
+      lastOf.set(record.id, current)
+      return current
+    })
+    return Promise.all(taken)
   }
 
   // Resolves when all that was imported is on the disk.
@@ -93,9 +106,9 @@ class Import {
       this.#fail(record, problem)
       return
     }
-    const until = this.#untilOf(session, expiresAtMs)
-    refresh(session.cookie, until)
     try {
+      const until = this.#untilOf(session, expiresAtMs)
+      refresh(session.cookie, until)
       if (until <= Date.now()) {
         this.#report.expired++
         return
@@ -108,8 +121,10 @@ class Import {
       this.#report.imported++
       if (owner !== NOBODY) this.#report.owned++
     } catch (error) {
-      if (!FAILURES_OF_ONE.has(error.code)) throw error
-      this.#fail(record, `was refused: ${error.message} (${error.code})`)
+      if (error instanceof Problem) this.#fail(record, error.message)
+      else if (FAILURES_OF_ONE.has(error.code))
+        this.#fail(record, `was refused: ${error.message} (${error.code})`)
+      else throw error
     }
   }
 
@@ -123,6 +138,13 @@ class Import {
 
   // When the session is over, in milliseconds since 1970.
   #untilOf(session, expiresAtMs) {
+    const until = this.#saidUntil(session, expiresAtMs)
+    // What a cookie says has not been checked yet.
+    checkTime(until)
+    return until
+  }
+
+  #saidUntil(session, expiresAtMs) {
     const ttlMs = (this.#options.ttl ?? TTL) * 1000
     // As long as if it had just been used.
     if (expiresAtMs === FOREVER) return Date.now() + (maxAgeOf(session) ?? ttlMs)
@@ -133,7 +155,7 @@ class Import {
   // Writes the session, and tells whether it did.
   async #write(id, session, until) {
     if (this.#options.isTrial) return true
-    // Nobody comes in between: no other process can have the store.
+    // Nobody comes in between: no other process can have the store, and what else is under way has other ids.
     if (!this.#options.overwrite && (await this.#store.get(id)) !== undefined) return false
     for (;;) {
       try {
@@ -156,7 +178,7 @@ async function run(words) {
   const { values, positionals } = parse(words, allOptions)
   const { source, location } = sourceIn(positionals)
   check(source, location, values)
-  const options = { ...values, ttl: secondsOf('ttl', values.ttl), isTrial: values['dry-run'] === true }
+  const options = { ...values, ttl: lifetimeOf('ttl', values.ttl), isTrial: values['dry-run'] === true }
   const report = new Report(options)
   const task = new Import(options, report)
   try {

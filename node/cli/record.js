@@ -8,7 +8,11 @@
 
 const { Refusal } = require('./refusal.js')
 
-const FOREVER = Number.POSITIVE_INFINITY
+// No number: a source has Infinity where it has 1e999.
+const FOREVER = Symbol('forever')
+
+// The last that a Date can be.
+const TIME_MAX_MS = 8.64e15
 
 // What connect-mongo and session-file-store make with a secret: base64 and hex, or ASN.1, which begins with a long
 // sequence.
@@ -22,16 +26,20 @@ function recordOf(id, read) {
   try {
     if (typeof id !== 'string' || id === '') throw new Problem('has no id that is a text')
     const { session, expiresAtMs } = read()
-    if (!isTime(expiresAtMs)) throw new Problem('expires at what is not a time')
-    return { id, session: checked(session), expiresAtMs }
+    if (expiresAtMs !== undefined && expiresAtMs !== FOREVER) checkTime(expiresAtMs)
+    checkSession(session)
+    return { id, session, expiresAtMs }
   } catch (error) {
     if (!(error instanceof Problem)) throw error
     return { id, problem: error.message }
   }
 }
 
-function isTime(expiresAtMs) {
-  return expiresAtMs === undefined || (typeof expiresAtMs === 'number' && !Number.isNaN(expiresAtMs))
+// Throws a Problem unless a Date can be at `expiresAtMs`.
+function checkTime(expiresAtMs) {
+  // Written so that NaN fails it.
+  if (typeof expiresAtMs === 'number' && Math.abs(expiresAtMs) <= TIME_MAX_MS) return
+  throw new Problem('expires at what is not a time')
 }
 
 // How long the session's cookie has it live from its last use on, in milliseconds; undefined where it does not say.
@@ -50,21 +58,21 @@ function fromJson(text) {
   }
 }
 
-// A session that express-session, @fastify/session or koa-session can load.
-function checked(session) {
+// Throws unless express-session, @fastify/session or koa-session can load `session`.
+function checkSession(session) {
   if (!isObject(session)) throw new Problem('is not an object')
   if (typeof session.ct === 'string' && typeof session.hmac === 'string') throw sealed()
   const isOfKoa = session._expire !== undefined || session._session !== undefined
   if (!isObject(session.cookie) && !isOfKoa)
     throw new Problem('has no cookie, which express-session needs in it')
-  return session
 }
 
 // Where one session is encrypted, all are.
 function sealed() {
   return new Refusal(
     'the sessions there are encrypted, by an option such as crypto or secret, and this tool has no key; let the ' +
-      'application read them and write them as lines of JSON (see docs/migrating.md, "Any other store")'
+      'application read them and write each as a line { "id", "session", "expires" } of JSON, and import those by ' +
+      '`sessile import lines`'
   )
 }
 
@@ -72,4 +80,4 @@ function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-module.exports = { FOREVER, Problem, fromJson, maxAgeOf, recordOf }
+module.exports = { FOREVER, Problem, checkSession, checkTime, fromJson, maxAgeOf, recordOf }

@@ -53,7 +53,9 @@ class Report {
     const what = this.#isTrial ? 'would be imported' : 'imported'
     const owned = this.#owner === undefined ? '' : `, ${counted(this.owned)} of them with an owner`
     console.log(`${what} into ${this.#to}: ${counted(this.imported)}${owned}`)
-    console.log(`skipped: ${counted(this.expired)} expired, ${counted(this.existing)} there already`)
+    // A trial does not look into the store.
+    const existing = this.#isTrial ? '' : `, ${counted(this.existing)} there already`
+    console.log(`skipped: ${counted(this.expired)} expired${existing}`)
     console.log(`failed: ${counted(this.failed)}`)
   }
 }

@@ -11,7 +11,8 @@ const { nearest } = require('./nearest.js')
 
 const MIB = 1024 * 1024
 const DAY = 24 * 60 * 60
-const CENTURY = 100 * 365 * DAY
+// How long a session may be to live.
+const LIFETIMES = { min: 0.001, max: 100 * 365 * DAY, unit: 'seconds' }
 
 const DURABILITIES = ['fsync', 'write', 'async']
 const CONFLICTS = ['merge', 'overwrite', 'reject']
@@ -95,7 +96,7 @@ function toNative(options) {
 
 // A lifetime in milliseconds, from `ttl` or from what a function given as `ttl` returned.
 function lifetime(name, value) {
-  checkNumber(name, value, { min: 0.001, max: CENTURY, unit: 'seconds' })
+  checkNumber(name, value, LIFETIMES)
   return Math.round(value * 1000)
 }
 
@@ -221,4 +222,4 @@ function hint(name) {
   return similar === undefined ? `; the options are ${known.join(', ')}` : `; did you mean '${similar}'?`
 }
 
-module.exports = { OPTIONS, checkOptions, toNative, lifetime }
+module.exports = { LIFETIMES, OPTIONS, checkOptions, toNative, lifetime }

@@ -19,6 +19,8 @@ const { application, own, sessile, sessionsIn } = require('./support/tool.js')
 
 const HOUR = 3_600_000
 const SECRET = 'one that stays what it was'
+// What to do is said there: the documentation is not in the package.
+const SEALED = /are encrypted.*has no key.*each as a line .*`sessile import lines`\n$/
 
 const BETTER_SQLITE3 = path.join(__dirname, 'support', 'better-sqlite3.js')
 const SQLITE = { 'better-sqlite3': { code: `module.exports = require(${JSON.stringify(BETTER_SQLITE3)})` } }
@@ -156,7 +158,7 @@ describe('from session-file-store', () => {
       const secret = 'A long secret with 1 number and more!'
       const options = { secret, crypto: { use_scrypt: true, ...crypto } }
       await put(fileStore(directory, options), 'a', sessionOf({ user: 'ada' }))
-      assert.match(await refusal(t, directory, 'session-file-store', 'old'), /are encrypted.*has no key/)
+      assert.match(await refusal(t, directory, 'session-file-store', 'old'), SEALED)
     })
   }
 
@@ -404,7 +406,7 @@ describe('from connect-mongo', () => {
     test(`what is encrypted, as ${sealed.slice(0, 8)}…, is refused`, async (t) => {
       const directory = temporary(t)
       fs.writeFileSync(path.join(directory, 'old.json'), JSON.stringify({ _id: 'a', session: sealed }))
-      assert.match(await refusal(t, directory, 'connect-mongo', 'old.json'), /are encrypted.*has no key/)
+      assert.match(await refusal(t, directory, 'connect-mongo', 'old.json'), SEALED)
     })
   }
 

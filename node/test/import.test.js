@@ -5,6 +5,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { describe, test } = require('node:test')
+const { enciphering, structured } = require('./support/serializers.js')
 const { SessileStore, openStore, temporary } = require('./support/store.js')
 const { sessile, sessionsIn } = require('./support/tool.js')
 
@@ -112,6 +113,42 @@ describe('an imported session', () => {
     assert.equal((await sessionsIn(first.to)).a.from, 'the source')
   })
 
+  for (const [where, between] of [
+    ['close together', 0],
+    ['far apart', 500],
+  ]) {
+    test(`that comes more than once, ${where}, is the first; with --overwrite it is the last`, async (t) => {
+      const twice = (from) => ({ id: 'twice', session: { cookie: cookieOf(), from } })
+      const others = Array.from({ length: between }, (_, i) => ({
+        id: `${i}`,
+        session: { cookie: cookieOf() },
+      }))
+      const lines = linesOf(twice('first'), ...others, twice('second'), twice('last'))
+      const first = await imported(t, lines)
+      assert.match(
+        first.output,
+        new RegExp(`: ${between + 1}\\nskipped: 0 expired, 2 there already\\nfailed: 0\\n`)
+      )
+      assert.equal((await sessionsIn(first.to)).twice.from, 'first')
+      const last = await imported(t, lines, ['--overwrite'])
+      assert.match(
+        last.output,
+        new RegExp(`: ${between + 3}\\nskipped: 0 expired, 0 there already\\nfailed: 0\\n`)
+      )
+      assert.equal((await sessionsIn(last.to)).twice.from, 'last')
+    })
+  }
+
+  test('may expire at the last time that there is', async (t) => {
+    const expires = 8.64e15
+    const { code, errors, to } = await imported(
+      t,
+      linesOf({ id: 'a', session: { cookie: cookieOf(inAnHour()) }, expires })
+    )
+    assert.equal(code, 0, errors)
+    assert.equal((await sessionsIn(to)).a.cookie.expires, new Date(expires).toISOString())
+  })
+
   test("of koa-session's is known by what it has instead of a cookie", async (t) => {
     const session = { user: 'ada', _expire: Date.now() + HOUR, _maxAge: HOUR }
     const { code, to } = await imported(t, linesOf({ id: 'a', session }))
@@ -177,6 +214,27 @@ describe('a session that cannot be imported', () => {
   })
 })
 
+describe('a session that expires at what is not a time', () => {
+  const COOKIE = `"cookie":${JSON.stringify(cookieOf(inAnHour()))}`
+  for (const line of [
+    `{"id":"a","session":{${COOKIE}},"expires":1e18}`,
+    `{"id":"a","session":{${COOKIE}},"expires":1e999}`,
+    `{"id":"a","session":{${COOKIE}},"expires":-1e999}`,
+    `{"id":"a","session":{${COOKIE}},"expires":"+300000-01-01T00:00:00Z"}`,
+    '{"id":"a","session":{"cookie":{"expires":1e18}}}',
+    '{"id":"a","session":{"_expire":1e999}}',
+  ]) {
+    test(`as ${line.replace(COOKIE, '…')} is told of and counted, and the others are imported`, async (t) => {
+      const good = JSON.stringify({ id: 'good', session: { cookie: cookieOf() } })
+      const { code, output, errors, to } = await imported(t, `${line}\n${good}\n`)
+      assert.equal(code, 1, errors)
+      assert.equal(errors, 'session … expires at what is not a time\n')
+      assert.match(output, /: 1\n.*\nfailed: 1\n/)
+      assert.deepEqual(Object.keys(await sessionsIn(to)), ['good'])
+    })
+  }
+})
+
 describe('a trial', () => {
   test('counts what would be imported and what not, and makes no store', async (t) => {
     const lines = linesOf(
@@ -186,7 +244,8 @@ describe('a trial', () => {
     )
     const { code, output, to } = await imported(t, lines, ['--dry-run', '--owner', 'user'])
     assert.equal(code, 1)
-    assert.match(output, /would be imported into .*: 1, 0 of them.*\nskipped: 1 expired.*\nfailed: 1\n/)
+    // It has not looked at what is there already, and says nothing of it.
+    assert.match(output, /would be imported into .*: 1, 0 of them.*\nskipped: 1 expired\nfailed: 1\n/)
     assert.ok(!fs.existsSync(to))
   })
 })
@@ -247,6 +306,29 @@ describe('an export', () => {
     assert.equal(line.session.cookie.expires, expires.toISOString())
   })
 
+  test('has no line for what a serializer has kept in another form, tells of it, and ends with 1', async (t) => {
+    const FORMS = {
+      structured: structured.stringify,
+      sealed: enciphering().stringify,
+      'JSON of it inside of more': (session) => JSON.stringify({ json: session, meta: {} }),
+      'a list': (session) => JSON.stringify([session]),
+      'as connect-mongo seals them': () => JSON.stringify({ ct: 'secret', hmac: 'x', cookie: {} }),
+    }
+    const stringify = (session) => (FORMS[session.form] ?? JSON.stringify)(session)
+    const store = openStore(t, { serializer: { stringify, parse: JSON.parse } })
+    const session = { cookie: cookieOf(inAnHour(), HOUR), user: 'ada' }
+    for (const form of Object.keys(FORMS)) await store.set(`${ID}${form}`, { cookie: cookieOf(), form })
+    await store.set('plain', session)
+    const copy = path.join(temporary(t), 'backup')
+    await store.backup(copy)
+    const { code, output, errors } = await sessile(t, temporary(t), ['export', copy])
+    assert.equal(code, 1)
+    assert.equal(output, linesOf({ id: 'plain', session, expires: session.cookie.expires }))
+    const told =
+      "session Zq3bXk… is kept by a serializer of the application's own; have the application export it\n"
+    assert.equal(errors, `${told.repeat(5)}exported from ${copy}: 1; failed: 5\n`)
+  })
+
   test('of a directory without a store makes none', async (t) => {
     const directory = temporary(t)
     const { code, errors } = await sessile(t, directory, ['export', 'missing'])
@@ -272,8 +354,9 @@ describe('the command', () => {
     'import lines x --to y --dryrun': /no option '--dryrun'; did you mean '--dry-run'\?/,
     'import lines x --to y --strict=no': /'--strict' takes no value/,
     'import lines x --to y --prefix p': /'--prefix' is not an option of lines/,
-    'import lines x --to y --ttl soon': /'--ttl' is a number of seconds above 0, not 'soon'/,
-    'import lines x --to y --ttl 0': /'--ttl' is a number of seconds above 0/,
+    'import lines x --to y --ttl soon': /'--ttl' is from 0\.001 to 3153600000 seconds, not 'soon'/,
+    'import lines x --to y --ttl 0': /'--ttl' is from 0\.001/,
+    'import lines x --to y --ttl 3153600001': /'--ttl' is from 0\.001 to 3153600000/,
     'import session-file-store y --to ./y/': /'.\/y\/' is the old store's own place/,
     export: /export needs <directory>/,
   }

@@ -29,7 +29,7 @@ async function* records(location, { prefix = 'sess:' }) {
         `${KEYS_PER_PAGE}`,
       ])
       cursor = String(page[0])
-      // A key may come twice while Redis rearranges them; it is then there already.
+      // A key may come twice while Redis rearranges them. It is then there already, or with --overwrite written again.
       const found = await Promise.all(page[1].map((key) => read(command, key, prefix)))
       yield* found.filter((record) => record !== undefined)
     } while (cursor !== '0')
