@@ -165,11 +165,8 @@ function deliver(done, results, notices) {
   for (let i = HEAD; i < HEAD + done; i++) finish(figures[i], null, null, 0, 0, 0, 0)
   if (results !== null) {
     for (let i = 0; i < results.length; i += 3 + HEAD) {
-      const [number, failure, value, expiresAt, version, knownSince, deadline] = results.slice(
-        i,
-        i + 3 + HEAD
-      )
-      finish(number, failure, value, expiresAt, version, knownSince, deadline)
+      const [number, failure, value] = [results[i], results[i + 1], results[i + 2]]
+      finish(number, failure, value, results[i + 3], results[i + 4], results[i + 5], results[i + 6])
     }
   }
   if (notices !== null) {
