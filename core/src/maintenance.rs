@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{Checkpoint, Pace};
 use crate::clock::Checked;
 use crate::codec::Meta;
 use crate::engine::Engine;
 use crate::error::{Error, is_no_room};
 use crate::events::Event;
-use crate::reaper::{Pace, Reaper};
+use crate::reaper::Reaper;
 use crate::scrub::Scrub;
 use crate::sweep::Through;
 use crate::sync::atomic::Ordering;
@@ -166,7 +166,7 @@ impl Maintenance {
         }
         let covered = checkpoint.covered;
         let meta = Meta { start_segment: engine.log.start_after(covered), ..self.meta };
-        let pace = if engine.health.found_no_room() { checkpoint::Pace::Small } else { checkpoint::Pace::Large };
+        let pace = if engine.health.found_no_room() { Pace::Small } else { Pace::Large };
         let gate = engine.base_gate.write();
         let committed = checkpoint.commit(&engine.table, &engine.base, &self.meta, meta, pace, engine.time.now());
         drop(gate);
@@ -228,8 +228,9 @@ impl Maintenance {
             return self.rest(engine, now_millis, checked.wall);
         }
         // Whoever listens and does not keep up rings when there is room again.
-        let pace = if requested || engine.health.lacks_room() { Pace::Whole } else { Pace::OfListeners };
-        if pace == Pace::OfListeners && engine.table.endings.are_held_up() {
+        // Somebody waits for it, or for the room that it makes.
+        let heeds_listeners = !requested && !engine.health.lacks_room();
+        if heeds_listeners && engine.table.endings.are_held_up() {
             self.next_due = None;
             return self.rest(engine, now_millis, checked.wall);
         }
@@ -238,7 +239,7 @@ impl Maintenance {
         }
         self.next_due = None;
         let gate = engine.base_gate.write();
-        let step = self.reaper.step(&engine.table, &engine.base, checked.wall, pace);
+        let step = self.reaper.step(&engine.table, &engine.base, checked.wall, heeds_listeners);
         drop(gate);
         match step {
             Ok(reaped) => {

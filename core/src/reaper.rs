@@ -14,7 +14,7 @@ use crate::entry::{Content, Dirty, InBase};
 use crate::error::{Error, Result};
 use crate::lookup::look_up;
 use crate::session::SessionId;
-use crate::shard::LookupJob;
+use crate::shard::{LookupJob, Shard};
 use crate::sweep::{Change, ChangeKind};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -43,15 +43,6 @@ impl Default for Reaper {
     fn default() -> Self {
         Self { scanned_until: Timestamp::default(), cursor: None, entries: ENTRIES_PER_STEP }
     }
-}
-
-/// How fast a step goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// As listeners take what they are told.
-    OfListeners,
-    /// As somebody waits for it, or for the room that it makes.
-    Whole,
 }
 
 /// What became of the sessions that were due in memory.
@@ -85,12 +76,13 @@ impl Reaper {
         self.entries = (self.entries / SMALLER).max(1);
     }
 
-    /// Removes or files again what is due at `now`, up to a bound.
+    /// Removes or files again what is due at `now`, up to a bound, and no further than listeners have room for it where
+    /// it `heeds_listeners`.
     ///
     /// # Errors
     /// As [`Base::commit`]: the tombstones stay for the next checkpoint.
-    pub(crate) fn step(&mut self, table: &Table, base: &Base, now: Timestamp, pace: Pace) -> Result<Reaped> {
-        let buried = table.bury_due(now, pace);
+    pub(crate) fn step(&mut self, table: &Table, base: &Base, now: Timestamp, heeds_listeners: bool) -> Result<Reaped> {
+        let buried = table.bury_due(now, heeds_listeners);
         // Here and now, so that the next step knows how much the listeners have to take.
         look_up(table, base, &buried.to_tell, now);
         let mut reaped = Reaped { sessions: buried.sessions, more: buried.more, ..Reaped::default() };
@@ -160,71 +152,75 @@ enum Verdict {
 
 impl Table {
     /// Turns expired sessions that the base's index does not know of into tombstones.
-    fn bury_due(&self, now: Timestamp, pace: Pace) -> Buried {
+    fn bury_due(&self, now: Timestamp, heeds_listeners: bool) -> Buried {
         let mut buried = Buried::default();
         for shard in self.shards() {
-            let mut again = Vec::new();
+            // Those whose records are not known yet.
+            let mut later = Vec::new();
             loop {
-                let is_enough =
-                    buried.to_tell.len() >= TOLD_PER_STEP || pace == Pace::OfListeners && self.endings.are_held_up();
+                let is_enough = buried.to_tell.len() >= TOLD_PER_STEP || heeds_listeners && self.endings.are_held_up();
                 let mut shard = shard.lock();
-                if is_enough {
-                    buried.more = true;
-                    shard.due.extend(again);
-                    break;
-                }
-                let mut more = false;
-                for taken in 0.. {
-                    if shard.due.first().is_none_or(|(time, _)| *time > now) {
-                        break;
-                    }
-                    if taken == BURIED_PER_LOCK {
-                        more = true;
-                        break;
-                    }
-                    let Some((filed_at, id)) = shard.due.pop_first() else { break };
-                    let Some(entry) = shard.entries.get_mut(&id) else { continue };
-                    if entry.filed_at != Some(filed_at) || !entry.is_dirty() {
-                        continue;
-                    }
-                    let Content::Live(live) = &entry.content else {
-                        // A tombstone: should its id be set again, that session has to be filed anew.
-                        entry.filed_at = None;
-                        continue;
-                    };
-                    if !entry.is_resolved() {
-                        again.push((filed_at, id));
-                        continue;
-                    }
-                    let (expired, version) = (live.expires_at <= now, live.version);
-                    let untold = if expired { self.tell_of(&id, live, EndCause::Expired) } else { None };
-                    let asks = untold.is_some();
-                    shard.change(&id, &self.budget, |entry| {
-                        entry.filed_at = None;
-                        if expired {
-                            entry.untold = untold.or_else(|| entry.untold.take());
-                            entry.content = Content::Gone;
-                            entry.dirty = Dirty::Whole;
-                            // A touch that came later says nothing without the session it was of.
-                            entry.changed = version;
-                        }
-                    });
-                    if asks {
-                        let token = self.mark(&mut shard, &id).token;
-                        buried.to_tell.push(LookupJob { id, token });
-                    }
-                    if expired {
-                        self.living.fetch_sub(1, Ordering::Relaxed);
-                        buried.sessions += 1;
-                    }
-                }
-                if !more {
-                    shard.due.extend(again);
+                let has_more = !is_enough && self.bury_some(&mut shard, now, &mut buried, &mut later);
+                if !has_more {
+                    buried.more |= is_enough;
+                    shard.due.extend(later);
                     break;
                 }
             }
         }
         buried
+    }
+
+    /// The same for a few sessions of one shard, which the caller holds. Returns whether there are more.
+    fn bury_some(
+        &self,
+        shard: &mut Shard,
+        now: Timestamp,
+        buried: &mut Buried,
+        later: &mut Vec<(Timestamp, SessionId)>,
+    ) -> bool {
+        for _ in 0..BURIED_PER_LOCK {
+            if shard.due.first().is_none_or(|(time, _)| *time > now) {
+                return false;
+            }
+            let Some((filed_at, id)) = shard.due.pop_first() else { return false };
+            let Some(entry) = shard.entries.get_mut(&id) else { continue };
+            if entry.filed_at != Some(filed_at) || !entry.is_dirty() {
+                continue;
+            }
+            let Content::Live(live) = &entry.content else {
+                // A tombstone: should its id be set again, that session has to be filed anew.
+                entry.filed_at = None;
+                continue;
+            };
+            if !entry.is_resolved() {
+                later.push((filed_at, id));
+                continue;
+            }
+            if live.expires_at > now {
+                // Touched since: it is filed again.
+                shard.change(&id, &self.budget, |entry| entry.filed_at = None);
+                continue;
+            }
+            let version = live.version;
+            let untold = self.tell_of(&id, live, EndCause::Expired);
+            let asks = untold.is_some();
+            shard.change(&id, &self.budget, |entry| {
+                entry.filed_at = None;
+                entry.untold = untold.or_else(|| entry.untold.take());
+                entry.content = Content::Gone;
+                entry.dirty = Dirty::Whole;
+                // A touch that came later says nothing without the session it was of.
+                entry.changed = version;
+            });
+            self.living.fetch_sub(1, Ordering::Relaxed);
+            buried.sessions += 1;
+            if asks {
+                let token = self.mark(shard, &id).token;
+                buried.to_tell.push(LookupJob { id, token });
+            }
+        }
+        true
     }
 
     /// Decides about a due index entry, and leaves a tombstone where its session is to go.
@@ -271,7 +267,7 @@ impl Table {
     }
 
     fn next_due(&self) -> Option<Timestamp> {
-        let first = |shard: &crate::lock::Mutex<crate::shard::Shard>| shard.lock().due.first().map(|(time, _)| *time);
+        let first = |shard: &crate::lock::Mutex<Shard>| shard.lock().due.first().map(|(time, _)| *time);
         self.shards().iter().filter_map(first).min()
     }
 
@@ -304,6 +300,6 @@ impl Table {
 }
 
 /// Whether the table has the session, expired; `None` where it knows nothing.
-fn is_expired(shard: &crate::shard::Shard, id: &SessionId, now: Timestamp) -> Option<bool> {
+fn is_expired(shard: &Shard, id: &SessionId, now: Timestamp) -> Option<bool> {
     shard.entries.get(id).map(|entry| matches!(&entry.content, Content::Live(live) if live.expires_at <= now))
 }

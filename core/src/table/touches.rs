@@ -1,8 +1,8 @@
 //! Touches: a session's expiry moves, and nothing else of it.
 //!
 //! One that extends is acknowledged at once, and may be lost; it is not even logged where it moves the expiry by little
-//! beyond what log or base have. One that shortens is a write like any other. Of a session
-//! that is not in memory it waits for the lookup, and creates nothing where that finds none.
+//! beyond what log or base have. One that shortens is a write like any other. Of a session that is not in memory it
+//! waits for the lookup, and creates nothing where that finds none.
 
 use std::sync::Arc;
 use std::time::Duration;
