@@ -4,11 +4,12 @@
 //! the sync, a lookup that undoes a write, a close that leaves somebody waiting. On real threads each needs a
 //! moment that is hardly ever hit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sessile::{Commit, Durability, Error, Store, Timestamp};
+use sessile::{Commit, Durability, EndCause, Error, Store, Timestamp};
 use sessile_tests::controlled::{Scene, config, explore, explore_stalls, random};
 use sessile_tests::worker::{FAR_MILLIS, id};
 use shuttle::sync::mpsc::channel;
@@ -315,4 +316,54 @@ fn a_schedule_follows_from_its_seed() {
     let scheduler = shuttle::scheduler::RandomScheduler::new(20);
     let scheduler = shuttle::scheduler::UncontrolledNondeterminismCheckScheduler::new(scheduler);
     shuttle::Runner::new(scheduler, config()).run(|| threads_agree(Durability::Fsync, 2, 5));
+}
+
+/// Two callers destroy and set the same session, which the base has at first, while changes move there. Whoever listens is
+/// told of the first session and of the last, of which it is certain that a destroy has ended them, and of none twice.
+fn listen_while_sessions_end(scene: &Scene) {
+    let set = |store: &Store, payload: String| {
+        let commit = store.set(&id(0), payload.into_bytes(), far()).expect("a set");
+        commit.version().expect("a set says its version")
+    };
+    let first = set(&scene.store, "first".to_owned());
+    scene.store.flush().expect("a flush");
+    let listener = scene.store.listen(EndCause::Destroyed, || ()).expect("a listener");
+    let threads: Vec<_> = (0..2)
+        .map(|thread| {
+            let store = scene.store.clone();
+            spawn(move || {
+                drop(store.destroy(&id(0)).expect("a destroy"));
+                let versions = [0, 1].map(|number| set(&store, format!("{thread} {number}")));
+                drop(store.destroy(&id(0)).expect("a destroy"));
+                versions
+            })
+        })
+        .collect();
+    scene.store.flush().expect("a flush");
+    let versions = threads.into_iter().flat_map(|thread| thread.join().expect("a thread"));
+    let last = versions.max().expect("a version");
+    // Looks up whatever is not known yet.
+    assert!(scene.store.len().expect("a len") <= 1);
+    assert_eq!(scene.store.get(&id(0)).expect("a get"), None);
+    let told: Vec<_> = listener.take(usize::MAX, u64::MAX).into_iter().map(|ended| ended.session.version).collect();
+    let different: BTreeSet<_> = told.iter().collect();
+    assert_eq!(different.len(), told.len(), "{told:?}");
+    assert!(told.contains(&first) && told.contains(&last), "{first:?} and {last:?} of {told:?}");
+    scene.store.close().expect("a close");
+}
+
+#[test]
+fn who_listens_is_told_of_each_session_that_is_destroyed() {
+    for durability in [Durability::Fsync, Durability::Async] {
+        let claim = "who_listens_is_told_of_each_session_that_is_destroyed";
+        explore(claim, 100, move || listen_while_sessions_end(&Scene::new(durability)));
+    }
+}
+
+#[test]
+fn who_listens_is_told_whoever_is_held_up() {
+    let is_reader = |name: Option<&str>| name == Some("sessile-read");
+    explore_stalls("who_listens_is_told_whoever_is_held_up", 2, is_reader, 20, || {
+        listen_while_sessions_end(&Scene::with_cache(Durability::Fsync, 0));
+    });
 }

@@ -284,6 +284,27 @@ fn what_has_expired_waits_on_the_disk_for_a_listener_that_does_not_keep_up() {
 }
 
 #[test]
+fn a_listener_that_does_not_keep_up_holds_up_the_others_until_it_leaves() {
+    let mut world = World::new(small().dirty_bytes(1 << 20), Durability::Fsync);
+    let slow = world.store().listen(Expired, || ()).unwrap();
+    let quick = world.store().listen(Expired, || ()).unwrap();
+    let large = "x".repeat(500_000);
+    // Ten fill a mailbox.
+    let mut expire_ten = || {
+        for name in 0..10 {
+            set(&world, &name.to_string(), &large, 5_000);
+            world.checkpoint();
+        }
+        world.advance(6_000);
+        quick.take(usize::MAX, u64::MAX).len()
+    };
+    assert_eq!([expire_ten(), expire_ten()], [10, 0]);
+    drop(slow);
+    world.advance(1_000);
+    assert_eq!(quick.take(usize::MAX, u64::MAX).len(), 10);
+}
+
+#[test]
 fn sessions_without_their_payload_fill_a_mailbox_and_no_more() {
     let mut world = World::new(small().cache_bytes(0), Durability::Fsync);
     let large = "x".repeat(20_000);
@@ -377,6 +398,9 @@ fn each_session_of_a_random_history_is_told_of_as_it_was_last() {
                 _ => world.settle(),
             }
         }
+        let now = world.now().as_millis();
+        let here = living.values().filter(|session| session.expires_at > now).count();
+        assert_eq!(world.store().len().unwrap(), here as u64, "round {round} of seed {seed}");
         world.advance(7_000);
         // A touched session is looked at again by when its record comes due.
         world.advance(100);

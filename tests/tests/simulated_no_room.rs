@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sessile::{Durability, Error};
+use sessile::{Durability, EndCause, Error};
 use sessile_tests::disk::{Action, Event, Loss};
 use sessile_tests::model::Crash;
 use sessile_tests::world::{PATH, World, id, small_options};
@@ -68,30 +68,50 @@ fn accepted(world: &mut World, count: usize, len: usize) -> usize {
 fn what_expires_makes_room_on_a_full_disk() {
     for len in [2_000, 60_000] {
         for free_bytes in [0, 600_000] {
-            let mut world = world();
-            let most = 3_000_000 / len;
-            // In the base, half of them for long.
-            for number in 0..most {
-                world.set(&format!("{number}"), len, if number % 2 == 0 { MINUTE } else { HOUR });
-                if number % (200_000 / len) == 0 {
-                    world.advance(20);
-                }
-            }
-            world.checkpoint();
-            leave(&world, free_bytes);
-            let written = write_until_refused(&mut world, "until full", 6_000_000 / len, len, MINUTE);
-            let refused = world.try_set("refused", len, HOUR);
-            assert!(
-                matches!(refused, Err(Error::DiskFull { .. })),
-                "{len}, {free_bytes}: after {written}: {refused:?}"
-            );
-            world.advance(2 * MINUTE);
-            let accepted = accepted(&mut world, 60, len);
-            assert!(accepted >= 50, "{len}, {free_bytes}: {accepted} of 60");
-            world.check();
-            reopen(world);
+            reopen(expire_on_a_full_disk(world(), len, free_bytes));
         }
     }
+}
+
+/// The reaper otherwise leaves what has expired on the disk for it.
+#[test]
+fn what_expires_makes_room_on_a_full_disk_whoever_listens_and_does_not_keep_up() {
+    let mut world = world();
+    let listener = world.store().listen(EndCause::Expired, || ()).unwrap();
+    for number in 0..6 {
+        world.set(&format!("fills the mailbox {number}"), 900_000, 1000);
+        world.checkpoint();
+    }
+    world.advance(3000);
+    world.set("waits", 100, 1000);
+    world.checkpoint();
+    world.advance(3000);
+    assert_eq!(world.store().stats().base_sessions, 2, "the mailbox is not full");
+    drop(expire_on_a_full_disk(world, 60_000, 0));
+    assert!(listener.take(usize::MAX, u64::MAX).len() > 7);
+}
+
+/// Fills the disk with sessions that expire, and sees that as many others find room then.
+fn expire_on_a_full_disk(mut world: World, len: usize, free_bytes: u64) -> World {
+    let most = 3_000_000 / len;
+    // In the base, half of them for long.
+    for number in 0..most {
+        world.set(&format!("{number}"), len, if number % 2 == 0 { MINUTE } else { HOUR });
+        if number % (200_000 / len) == 0 {
+            world.advance(20);
+        }
+    }
+    world.checkpoint();
+    leave(&world, free_bytes);
+    let written = write_until_refused(&mut world, "until full", 6_000_000 / len, len, MINUTE);
+    let refused = world.try_set("refused", len, HOUR);
+    let is_full = matches!(refused, Err(Error::DiskFull { .. }));
+    assert!(is_full, "{len}, {free_bytes}: after {written}: {refused:?}");
+    world.advance(2 * MINUTE);
+    let accepted = accepted(&mut world, 60, len);
+    assert!(accepted >= 50, "{len}, {free_bytes}: {accepted} of 60");
+    world.check();
+    world
 }
 
 /// The base cannot use what a transaction frees while somebody reads what was before, and then only once another
