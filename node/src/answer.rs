@@ -16,7 +16,7 @@ pub(crate) enum Answer {
     Pending,
     /// `null`: there is no such session.
     Missing,
-    /// The session's JSON as a string.
+    /// The session's text as a string.
     Text(Payload),
     /// `{ name: figure, … }`.
     Figures(Vec<(&'static str, u64)>),
@@ -46,7 +46,7 @@ pub(crate) fn text<'env>(env: &'env Env, payload: &[u8]) -> Result<Unknown<'env>
     Ok(env.create_string(text)?.to_unknown())
 }
 
-/// A session's JSON, or that there is none, and the figures that go with it, as the store answers a read.
+/// A session's text, or that there is none, and the figures that go with it, as the store answers a read.
 pub(crate) fn found(session: Option<Session>) -> (Answer, [f64; HEAD]) {
     match session {
         Some(session) => {

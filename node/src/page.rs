@@ -16,7 +16,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// The page as `{ next, sessions }`. `next` holds the place to go on from as a string of bytes, or
-    /// null at the end; `sessions` is a flat list of ids, or of id, JSON or null, expiry, and version in turn.
+    /// null at the end; `sessions` is a flat list of ids, or of id, text or null, expiry, and version in turn.
     ///
     /// Ids that are not text were not written from JavaScript, which could not name them: they are left
     /// out. A payload that is not text is null, so that one such session does not hide the others.
@@ -41,7 +41,7 @@ impl Page {
     }
 }
 
-/// An owner's sessions as a flat list of id, JSON or null, expiry, version, creation, and deadline or 0, in turn.
+/// An owner's sessions as a flat list of id, text or null, expiry, version, creation, and deadline or 0, in turn.
 pub(crate) fn owned<'env>(env: &'env Env, sessions: &[(SessionId, Session)]) -> napi::Result<Array<'env>> {
     let mut list = env.create_array(0)?;
     for (id, session) in sessions {
@@ -55,7 +55,7 @@ pub(crate) fn owned<'env>(env: &'env Env, sessions: &[(SessionId, Session)]) -> 
     Ok(list)
 }
 
-/// Sessions that have ended as a flat list of id, JSON or null, expiry, and creation, in turn.
+/// Sessions that have ended as a flat list of id, text or null, expiry, and creation, in turn.
 pub(crate) fn ended<'env>(env: &'env Env, sessions: &[Ended]) -> napi::Result<Array<'env>> {
     let mut list = env.create_array(0)?;
     for Ended { id, session, .. } in sessions {

@@ -7,7 +7,7 @@ use std::thread;
 
 use napi::bindgen_prelude::{Env, External, Unknown};
 use napi_derive::napi;
-use sessile::{Commit, EndCause, Options, Owner, SetOptions, Store, Timestamp, Version};
+use sessile::{Commit, Options, SetOptions, Store, Timestamp, Version};
 
 use crate::answer::{Answer, answer, found};
 use crate::failure::Failure;
@@ -24,10 +24,10 @@ const PAYLOAD_BUFFER_LEN: usize = 2048;
 
 /// What JavaScript holds of a store.
 pub(crate) struct Handle {
-    port: Rc<Port>,
+    pub(crate) port: Rc<Port>,
     slot: Arc<Slot>,
     /// For sessions that expire, and for those that are destroyed.
-    inboxes: [RefCell<Option<Arc<Inbox>>>; 2],
+    pub(crate) inboxes: [RefCell<Option<Arc<Inbox>>>; 2],
 }
 
 impl Drop for Handle {
@@ -52,17 +52,12 @@ impl Drop for Handle {
 }
 
 impl Handle {
-    fn store(&self) -> Result<&Store, Failure> {
+    pub(crate) fn store(&self) -> Result<&Store, Failure> {
         self.slot.store()
     }
 
-    const fn inbox(&self, is_expired: bool) -> &RefCell<Option<Arc<Inbox>>> {
-        let [expired, destroyed] = &self.inboxes;
-        if is_expired { expired } else { destroyed }
-    }
-
     /// Runs a blocking operation on a thread of its own.
-    fn spawn(
+    pub(crate) fn spawn(
         &self,
         env: &Env,
         request: u32,
@@ -72,30 +67,18 @@ impl Handle {
         self.port.spawn(env, request, move || work(slot.store()?))
     }
 
-    /// The same for an operation on an owner's sessions; nobody has none.
-    fn spawn_of(
-        &self,
-        env: &Env,
-        owner: &Unknown<'_>,
-        request: u32,
-        work: impl FnOnce(&Store, &Owner) -> Result<Outcome, Failure> + Send + 'static,
-    ) -> Result<Answer, Failure> {
-        let Some(owner) = id::owner(env, owner)? else { return Ok(Answer::Missing) };
-        self.spawn(env, request, move |store| work(store, &owner))
-    }
-
-    /// Keeps `json` under `id`, and writes its version to the port's figures, where it is known.
+    /// Keeps `text` under `id`, and writes its version to the port's figures, where it is known.
     fn set(
         &self,
         env: &Env,
         id: &Unknown<'_>,
-        json: &Unknown<'_>,
+        text: &Unknown<'_>,
         options: SetOptions,
         request: u32,
     ) -> Result<Answer, Failure> {
         let id = id::required(env, id)?;
         let store = self.store()?;
-        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, json, |bytes| store.set_with(&id, bytes, options));
+        let commit = raw::with_utf8::<PAYLOAD_BUFFER_LEN, _>(env, text, |bytes| store.set_with(&id, bytes, options));
         let commit = commit.ok_or_else(|| Failure::defect("a session that is not a string"))??;
         self.port.write_version(commit.version());
         self.acknowledge(env, request, commit)
@@ -167,7 +150,7 @@ pub(crate) fn open_call_off<'env>(env: &'env Env, handle: &External<Handle>) -> 
     })
 }
 
-/// A session's JSON, or null; its expiry and versions are written to the port's figures.
+/// A session's text, or null; its expiry, versions and deadline are written to the port's figures.
 #[napi]
 pub(crate) fn get<'env>(
     env: &'env Env,
@@ -193,21 +176,21 @@ pub(crate) fn get<'env>(
     })
 }
 
-/// Keeps `json` under `id` until `expires_at` in milliseconds, or for the store's ttl where that is 0; if `version` is
+/// Keeps `text` under `id` until `expires_at` in milliseconds, or for the store's ttl where that is 0; if `version` is
 /// not 0, only where the session has that one. The new version is written to the port's figures, where it is known.
 #[napi]
 pub(crate) fn set<'env>(
     env: &'env Env,
     handle: &External<Handle>,
     id: Unknown<'_>,
-    json: Unknown<'_>,
+    text: Unknown<'_>,
     expires_at: f64,
     version: f64,
     request: u32,
 ) -> napi::Result<Unknown<'env>> {
     answer(env, || {
         let options = SetOptions { expires_at: time(expires_at), version: condition(version), ..SetOptions::default() };
-        handle.set(env, &id, &json, options, request)
+        handle.set(env, &id, &text, options, request)
     })
 }
 
@@ -219,7 +202,7 @@ pub(crate) fn set_with<'env>(
     env: &'env Env,
     handle: &External<Handle>,
     id: Unknown<'_>,
-    json: Unknown<'_>,
+    text: Unknown<'_>,
     expires_at: f64,
     version: f64,
     owner: Unknown<'_>,
@@ -233,7 +216,7 @@ pub(crate) fn set_with<'env>(
             owner: id::owner(env, &owner)?,
             version: condition(version),
         };
-        handle.set(env, &id, &json, options, request)
+        handle.set(env, &id, &text, options, request)
     })
 }
 
@@ -245,64 +228,6 @@ fn condition(version: f64) -> Option<Version> {
 /// A time in milliseconds; 0 is none.
 fn time(millis: f64) -> Option<Timestamp> {
     Some(raw::whole(millis)).filter(|millis| *millis != 0).map(Timestamp::from_millis)
-}
-
-/// Reads the living sessions of `owner`.
-#[napi]
-pub(crate) fn sessions_of<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    owner: Unknown<'_>,
-    request: u32,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || handle.spawn_of(env, &owner, request, |store, owner| Ok(Outcome::Owned(store.sessions_of(owner)?))))
-}
-
-/// Counts the living sessions of `owner`.
-#[napi]
-pub(crate) fn count_of<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    owner: Unknown<'_>,
-    request: u32,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || handle.spawn_of(env, &owner, request, |store, owner| Ok(Outcome::Count(store.count_of(owner)?))))
-}
-
-/// Removes the sessions of `owner` but for `except`, where that is one, and says how many.
-#[napi]
-pub(crate) fn destroy_all_of<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    owner: Unknown<'_>,
-    except: Unknown<'_>,
-    request: u32,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let except = id::known(env, &except);
-        handle.spawn_of(env, &owner, request, move |store, owner| {
-            Ok(Outcome::Count(store.destroy_all_of(owner, except.as_ref())?))
-        })
-    })
-}
-
-/// Removes the oldest sessions of `owner` until `count_max` are left, `keep` among them, and says how many.
-#[napi]
-pub(crate) fn keep_newest_of<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    owner: Unknown<'_>,
-    keep: Unknown<'_>,
-    count_max: u32,
-    request: u32,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
-        let keep = id::known(env, &keep);
-        handle.spawn_of(env, &owner, request, move |store, owner| {
-            Ok(Outcome::Count(store.keep_newest_of(owner, count_max, keep.as_ref())?))
-        })
-    })
 }
 
 /// Moves the session's expiry to `expires_at` in milliseconds.
@@ -368,64 +293,6 @@ pub(crate) fn scan<'env>(
             let page = store.scan(after.as_ref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
             Ok(Outcome::Page(Page { sessions: page.sessions, next: page.next, with_payloads }))
         })
-    })
-}
-
-/// Listens for sessions that expire, or for those that are destroyed.
-#[napi]
-pub(crate) fn listen<'env>(env: &'env Env, handle: &External<Handle>, is_expired: bool) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let cause = if is_expired { EndCause::Expired } else { EndCause::Destroyed };
-        let inbox = Inbox::open(handle.store()?, cause, handle.port.queue())?;
-        handle.inbox(is_expired).replace(Some(inbox));
-        Ok(Answer::Done)
-    })
-}
-
-/// Answers with the next sessions that have ended so, when there are any; with none where nothing more will come.
-#[napi]
-pub(crate) fn ended<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    is_expired: bool,
-    request: u32,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        let inbox = handle.inbox(is_expired).borrow();
-        let inbox = inbox.as_ref().ok_or_else(|| Failure::defect("a batch that nobody listens for"))?;
-        let pending = handle.port.pend(env);
-        inbox.next(request);
-        Ok(pending)
-    })
-}
-
-/// Nothing more will come, since the store has closed: what there is can still be asked for.
-#[napi]
-pub(crate) fn finish_listening<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    is_expired: bool,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        if let Some(inbox) = handle.inbox(is_expired).borrow().as_ref() {
-            inbox.finish();
-        }
-        Ok(Answer::Done)
-    })
-}
-
-/// Listens for them no longer.
-#[napi]
-pub(crate) fn unlisten<'env>(
-    env: &'env Env,
-    handle: &External<Handle>,
-    is_expired: bool,
-) -> napi::Result<Unknown<'env>> {
-    answer(env, || {
-        if let Some(inbox) = handle.inbox(is_expired).take() {
-            inbox.leave();
-        }
-        Ok(Answer::Done)
     })
 }
 
