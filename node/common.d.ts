@@ -73,17 +73,10 @@ export interface StoreOptions<Session> {
   /**
    * How long a session lives at most, however often it is used, in seconds from its first `set`; beside `ttl` and
    * `cookie.maxAge`, which count from its last use. No `set` and no `touch` passes it; a session that express-session
-   * regenerates begins anew, since it is another, unless `keepLifetime` is set. From 0.001 to 3,153,600,000. By default
-   * there is no such limit.
+   * regenerates begins anew, since it is another (but see its store's `keepLifetime`). From 0.001 to 3,153,600,000. By
+   * default there is no such limit.
    */
   maxLifetime?: number
-
-  /**
-   * Whether `maxLifetime` counts on where express-session regenerates a session (`req.session.regenerate`, passport's
-   * login): then the new session ends when the old one would have. Needs `maxLifetime`. The other frameworks' sessions
-   * begin anew. Default: `false`.
-   */
-  keepLifetime?: boolean
 
   /**
    * What becomes of a session that another request has changed since this one read it, when this one saves it:

@@ -30,7 +30,13 @@ export {
 } from './common.js'
 
 /** How to open a store. An unknown option, a wrong type or a value out of range throws. */
-export interface SessileStoreOptions extends StoreOptions<SessionData> {}
+export interface SessileStoreOptions extends StoreOptions<SessionData> {
+  /**
+   * Whether `maxLifetime` counts on where express-session regenerates a session (`req.session.regenerate`, passport's
+   * login): then the new session ends when the old one would have. Needs `maxLifetime`. Default: `false`.
+   */
+  keepLifetime?: boolean
+}
 
 /**
  * A session store for express-session that keeps sessions in a directory of this machine.
@@ -47,8 +53,9 @@ export interface SessileStoreOptions extends StoreOptions<SessionData> {}
  * what is no failure: a clock that was moved, damage that cost nothing. `conflict` tells, with a
  * {@link SessileConflict}, of a save that another request stood in the way of. `expired` and `destroyed` tell of sessions
  * that are no more, in batches, each a list of at most 100 {@link SessileEndedSession}: at least once, as long as the
- * process lives, of each that ends while somebody listens, and of those that have expired while no process had the store, if somebody listens within a
- * second of its opening. While nobody listens they cost nothing. `clear` tells of none.
+ * process lives, of each that ends while somebody listens, and of those that have expired while no process had the
+ * store, if somebody listens within a second of its opening. While nobody listens they cost nothing. `clear` tells of
+ * none.
  */
 export declare class SessileStore extends Store {
   /**

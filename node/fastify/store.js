@@ -13,7 +13,7 @@ const { LOAD, storeOn } = require('../lib/store.js')
 const READ = Symbol('sessile: as it was read')
 
 // With its default `rolling: true` a session is saved at the end of every response.
-const fastifyDialect = { ...cookieDialect, savesUnchanged: true }
+const fastifyDialect = { ...cookieDialect, savesUnchanged: true, regenerates: false }
 
 class SessileStore extends storeOn(EventEmitter, fastifyDialect) {
   #loaded = new WeakSet()

@@ -9,6 +9,9 @@ const KEPT_LONGER_MS = 10_000
 const koaDialect = {
   savesUnchanged: true,
 
+  // koa-session does not tell its store which session goes on.
+  regenerates: false,
+
   expiryOf({ _expire: expire }) {
     return typeof expire === 'number' ? Math.max(1, Math.trunc(expire) + KEPT_LONGER_MS) : 0
   },

@@ -10,6 +10,9 @@ const cookieDialect = {
   // Whether the framework has the store save sessions that nobody has changed.
   savesUnchanged: false,
 
+  // Whether the store learns which session goes on where another ends, as at a login.
+  regenerates: true,
+
   // When the session expires, in milliseconds since 1970; 0 where it does not say.
   expiryOf,
 

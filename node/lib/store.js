@@ -55,6 +55,11 @@ function storeOn(Base, dialect) {
     constructor(options) {
       super()
       const checked = checkOptions(options)
+      if (checked.keepLifetime && !dialect.regenerates) {
+        const message =
+          "option 'keepLifetime' is for express-session, which alone tells a store of a regeneration"
+        throw invalidOption(TypeError, message)
+      }
       this.#ttl = checked.ttl
       this.#ttlMs = typeof checked.ttl === 'number' ? lifetime('ttl', checked.ttl) : 0
       this.#number = enter(this)

@@ -6,6 +6,7 @@ const path = require('node:path')
 const { describe, test } = require('node:test')
 const express = require('express')
 const expressSession = require('express-session')
+const forKoa = require('../koa/index.js')
 const { serve } = require('./support/browser.js')
 const { SessileStore, called, openStore, sessionOf, temporary } = require('./support/store.js')
 
@@ -272,10 +273,16 @@ describe('the options', () => {
     'maxPerOwner is none': { owner: 'user', maxPerOwner: 0 },
     'maxLifetime is none': { maxLifetime: 0 },
     'keepLifetime without maxLifetime': { keepLifetime: true },
+    'keepLifetime is for another framework': {
+      maxLifetime: 60,
+      keepLifetime: true,
+      Store: forKoa.SessileStore,
+    },
     'keepLifetime is neither true nor false': { maxLifetime: 60, keepLifetime: 1 },
   })) {
     test(`are refused where ${what}`, (t) => {
-      assert.throws(() => openStore(t, options), { code: 'ERR_SESSILE_INVALID_OPTION' })
+      const { Store, ...others } = options
+      assert.throws(() => openStore(t, others, Store), { code: 'ERR_SESSILE_INVALID_OPTION' })
     })
   }
 
