@@ -2,6 +2,7 @@
 'use strict'
 
 const { cookieDialect } = require('./cookie-dialect.js')
+const { saveHolding } = require('./held-response.js')
 const { Store } = require('./session-base.js')
 const { LOAD, SUCCEED, storeOn } = require('./store.js')
 
@@ -11,6 +12,16 @@ class SessileStore extends storeOn(Store, cookieDialect) {
     const session = super.createSession(request, data)
     this[LOAD](session, data)
     return session
+  }
+
+  set(id, session, callback) {
+    if (typeof callback !== 'function') return super.set(...arguments)
+    saveHolding(session, callback, (whenDone) => super.set(id, session, whenDone))
+  }
+
+  touch(id, session, callback) {
+    if (typeof callback !== 'function') return super.touch(...arguments)
+    saveHolding(session, callback, (whenDone) => super.touch(id, session, whenDone))
   }
 
   // The session of a request ends, and another one begins for it.
