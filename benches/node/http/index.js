@@ -5,6 +5,7 @@
 
 const path = require('node:path')
 const { Child } = require('../lib/child.js')
+const { shuffled } = require('../lib/order.js')
 const { less, more } = require('../lib/results.js')
 const { ALL, present, withoutPeers } = require('../peers')
 const { Client } = require('./client.js')
@@ -70,15 +71,19 @@ async function http(effort, sheet, directory, { load: program }) {
       const parameters = { request: TITLES[scenario], connections, users }
       for (let round = 1; round <= rounds; round += 1) {
         console.error(`http: ${TITLES[scenario]}, round ${round} of ${rounds}`)
-        for (const each of running.filter(({ hasFailed }) => !hasFailed)) {
+        const outcomes = new Map()
+        for (const each of shuffled(running.filter(({ hasFailed }) => !hasFailed))) {
           try {
-            const outcome = await each.client.ask(`${scenario} ${warmUpMillis} ${millis}`)
-            enter(sheet, parameters, each.candidate, outcome)
+            outcomes.set(each, await each.client.ask(`${scenario} ${warmUpMillis} ${millis}`))
           } catch (error) {
             each.hasFailed = true
             sheet.miss(each.candidate.name, `${parameters.request}: ${error.message}`)
             sheet.drop('http', parameters, each.candidate.name)
           }
+        }
+        // In the order of the list, which is the report's.
+        for (const each of running) {
+          if (outcomes.has(each)) enter(sheet, parameters, each.candidate, outcomes.get(each))
         }
       }
     }

@@ -3,6 +3,7 @@
 
 const path = require('node:path')
 const { Child } = require('../lib/child.js')
+const { shuffled } = require('../lib/order.js')
 const { present } = require('../peers')
 
 const WORKER = path.join(__dirname, 'worker.js')
@@ -30,20 +31,25 @@ class Candidates {
     }
   }
 
-  // Asks each in turn, so often, and enters what it answers: `enter(name, answer)`. One that fails is out.
+  // Asks each in turn, in a new order each time, so often, and enters what it answers: `enter(name, answer)`. One that fails is out.
   async inTurn(rounds, call, parameters, enter, onFailure = () => {}) {
     const failed = new Set()
     // The first round is for the compilers and the caches.
     for (let round = 0; round <= rounds; round += 1) {
-      for (const { candidate, child } of this.#running) {
+      const answers = new Map()
+      for (const { candidate, child } of shuffled(this.#running)) {
         if (failed.has(candidate)) continue
         const isDone = await this.#ask(candidate, async () => {
-          const answer = await child.ask(call, parameters)
-          if (round > 0) enter(candidate.name, answer)
+          answers.set(candidate, await child.ask(call, parameters))
         })
         if (isDone) continue
         failed.add(candidate)
         onFailure(candidate.name)
+      }
+      if (round === 0) continue
+      // In the order of the list, which is the report's.
+      for (const { candidate } of this.#running) {
+        if (answers.has(candidate)) enter(candidate.name, answers.get(candidate))
       }
     }
   }
