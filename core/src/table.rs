@@ -215,7 +215,7 @@ impl Table {
         let untold = self.tell_before(id, shard.entries.get(id), By::Set, write.now);
         let asks = new.base == InBase::Unknown || untold.is_some();
         if asks {
-            self.mark_for_write(shard, id, new.cold, write.haste.urgency);
+            self.mark_for_write(shard, id, new.cold, write.haste);
         }
         let queued = Queued::Set { id: id.clone(), created: new.created, content: content.clone() };
         let number = self.sequencer.submit(queued, write.haste);
@@ -310,7 +310,7 @@ impl Table {
         let unknown = entry.map_or_else(|| !self.clear_pending(), |entry| !entry.is_resolved());
         let asks = unknown || untold.is_some();
         if asks {
-            self.mark_for_write(&mut shard, id, cold, write.haste.urgency);
+            self.mark_for_write(&mut shard, id, cold, write.haste);
         }
         let number = self.sequencer.submit(Queued::Destroy { id: id.clone() }, write.haste);
         self.bury(&mut shard, id, number, untold);

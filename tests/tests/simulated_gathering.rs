@@ -109,6 +109,53 @@ fn a_touch_that_had_to_look_its_session_up_waits_for_nobody() {
 }
 
 #[test]
+fn lookups_of_gathered_writes_are_one_job_of_the_readers_also_where_nobody_waits_for_the_disk() {
+    let world = world(Durability::Async);
+    let sets: Vec<_> = (0..20).map(|number| set(&world, number)).collect();
+    assert!(!world.simulation().step_reader(), "a lookup was sent by itself");
+    world.store().send_gathered();
+    assert!(world.simulation().step_reader());
+    assert!(!world.simulation().step_reader(), "lookups of one turn were sent apart");
+    assert!(sets.iter().all(Commit::is_complete));
+}
+
+#[test]
+fn many_lookups_do_not_wait_to_be_sent() {
+    let world = world(Durability::Async);
+    let sets: Vec<_> = (0..64).map(|number| set(&world, number)).collect();
+    assert!(world.simulation().step_reader());
+    assert!(sets.iter().all(Commit::is_complete));
+}
+
+#[test]
+fn a_lookup_that_nobody_sends_is_sent_with_its_write() {
+    let mut world = world(Durability::Async);
+    let set = set(&world, 1);
+    assert!(!world.simulation().step_reader());
+    world.pass(11);
+    round(&world);
+    assert!(world.simulation().step_reader());
+    assert!(set.is_complete());
+}
+
+#[test]
+fn a_lookup_that_somebody_waits_for_is_not_kept_for_others() {
+    let mut world = world(Durability::Async);
+    world.checkpoint();
+    world.restart_unchecked();
+    world.settle();
+    world.store().gather_writes(true);
+    let (sender, answer) = std::sync::mpsc::channel();
+    let at_hand = world.store().get_async(&id("before"), move |session| sender.send(session).unwrap());
+    assert!(at_hand.is_none());
+    // Voids the lookup that is under way.
+    drop(world.store().destroy(&id("before")).unwrap());
+    while world.simulation().step_reader() {}
+    while world.simulation().step_completions() {}
+    assert!(answer.try_recv().unwrap().unwrap().is_none());
+}
+
+#[test]
 fn a_checkpoint_takes_along_what_is_gathered() {
     let mut world = world(Durability::Fsync);
     let set = set(&world, 1);

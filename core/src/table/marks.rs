@@ -4,10 +4,13 @@ use crate::sync::atomic::Ordering;
 
 use super::Table;
 use crate::error::Error;
-use crate::sequencer::Urgency;
+use crate::sequencer::{Haste, Start, Urgency};
 use crate::session::SessionId;
 use crate::shard::{Job, Lookup, LookupJob, Shard, Waiter};
 use crate::sync::channel;
+
+/// So many lookups of lazy writes do not wait for others.
+const LAZY_LOOKUPS_MAX: usize = 64;
 
 impl Table {
     /// The mark of a lookup of `id`, made and sent to the readers where there is none.
@@ -30,20 +33,23 @@ impl Table {
     /// Leaves the mark of the lookup that a write has to wait for, before the write is queued. A `cold` one
     /// voids a lookup that is under way.
     ///
-    /// Somebody waits for an urgent write to be synced, too: its lookup goes to the readers together with
-    /// the others of its batch, when the committer takes that, and is done while the disk syncs.
-    pub(super) fn mark_for_write(&self, shard: &mut Shard, id: &SessionId, cold: bool, urgency: Urgency) {
+    /// Lookups are cheaper together, in the readers' time as in that of whoever they wake. Somebody waits for an urgent
+    /// write to be synced, too: its lookup goes to the readers with the others of its batch, when the committer takes
+    /// that, and is done while the disk syncs. That of a lazy one goes when the gathered writes are sent, and if it is not
+    /// gathered, or somebody waits for it already, at once: the committer takes its time then.
+    pub(super) fn mark_for_write(&self, shard: &mut Shard, id: &SessionId, cold: bool, haste: Haste) {
         if !cold && shard.lookups.contains_key(id) {
             return;
         }
         let token = self.next_token();
         let empty = || Lookup { token, waiters: Vec::new(), numbers: Vec::new() };
-        shard.lookups.entry(id.clone()).or_insert_with(empty).token = token;
-        let job = LookupJob { id: id.clone(), token };
-        if urgency == Urgency::Lazy {
-            self.send_lookups(vec![job]);
-        } else {
-            self.write_lookups.lock().push(job);
+        let lookup = shard.lookups.entry(id.clone()).or_insert_with(empty);
+        lookup.token = token;
+        let may_wait = haste.urgency > Urgency::Lazy || haste.start == Start::Together && lookup.waiters.is_empty();
+        let mut lookups = self.write_lookups.lock();
+        lookups.push(LookupJob { id: id.clone(), token });
+        if !may_wait || haste.urgency == Urgency::Lazy && lookups.len() >= LAZY_LOOKUPS_MAX {
+            self.send_lookups(std::mem::take(&mut *lookups));
         }
     }
 
