@@ -88,7 +88,7 @@ pub(crate) struct Haste {
 }
 
 /// So many operations do not wait for others, nor so many bytes.
-const GATHERED_MAX: usize = 64;
+pub(crate) const GATHERED_MAX: usize = 32;
 const GATHERED_BYTES_MAX: u64 = 256 * 1024;
 
 /// What the committer takes from the queue in one go.

@@ -315,7 +315,7 @@ impl Store {
     }
 
     /// Has the writes of this handle and its clones wait for one another from now on, or no longer: they go to the disk
-    /// together, with the next [`Store::send_gathered`], when 64 are waiting, or after 10 ms, whichever is first. So do the
+    /// together, with the next [`Store::send_gathered`], when 32 are waiting, or after 10 ms, whichever is first. So do the
     /// lookups of sessions that are not in memory, also of writes that wait for no disk.
     ///
     /// For an event loop, which makes many calls in a turn and cannot be answered within it: one sync then does for all

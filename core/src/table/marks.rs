@@ -4,13 +4,10 @@ use crate::sync::atomic::Ordering;
 
 use super::Table;
 use crate::error::Error;
-use crate::sequencer::{Haste, Start, Urgency};
+use crate::sequencer::{GATHERED_MAX, Haste, Start, Urgency};
 use crate::session::SessionId;
 use crate::shard::{Job, Lookup, LookupJob, Shard, Waiter};
 use crate::sync::channel;
-
-/// So many lookups of lazy writes do not wait for others.
-const LAZY_LOOKUPS_MAX: usize = 64;
 
 impl Table {
     /// The mark of a lookup of `id`, made and sent to the readers where there is none.
@@ -48,7 +45,7 @@ impl Table {
         let may_wait = haste.urgency > Urgency::Lazy || haste.start == Start::Together && lookup.waiters.is_empty();
         let mut lookups = self.write_lookups.lock();
         lookups.push(LookupJob { id: id.clone(), token });
-        if !may_wait || haste.urgency == Urgency::Lazy && lookups.len() >= LAZY_LOOKUPS_MAX {
+        if !may_wait || haste.urgency == Urgency::Lazy && lookups.len() >= GATHERED_MAX {
             self.send_lookups(std::mem::take(&mut *lookups));
         }
     }
