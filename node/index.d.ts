@@ -43,7 +43,8 @@ export interface SessileStoreOptions extends StoreOptions<SessionData> {
  *
  * Each method takes a callback, or returns a promise where there is none. Reads see a write from the moment
  * it was called, whatever the durability. A callback whose answer is at hand is called before the method
- * returns. An open store does not keep the process alive; operations that are not finished do. Worker threads
+ * returns, but for those of `set` and `touch` where Express has a response to send: that is held until the session is
+ * saved, and until the turn of the event loop ends. An open store does not keep the process alive; operations that are not finished do. Worker threads
  * that open the same path share one store.
  *
  * Events: `error` tells of a failure that no callback and no promise could report, such as one in the

@@ -100,27 +100,6 @@ describe('an Express app', () => {
     assert.ok(maxAge > 3_600_000)
   })
 
-  test('answers in one piece where the store acknowledges at once', async (t) => {
-    const app = express()
-    let pieces = 0
-    app.use((_request, response, next) => {
-      const { write } = response
-      response.write = (...given) => {
-        pieces++
-        return write.apply(response, given)
-      }
-      next()
-    })
-    app.use(counter(openStore(t)))
-    const visit = (await serve(t, app))()
-    await visit('/login')
-    // A write that waits for the disk makes express-session send what it has first.
-    assert.ok(pieces > 0)
-    pieces = 0
-    assert.match((await visit('/read')).text, /^ada/)
-    assert.equal(pieces, 0)
-  })
-
   test('tells its error handler when the store is closed, and not that there is no session', async (t) => {
     const store = openStore(t)
     const visit = (await serve(t, counter(store)))()

@@ -49,6 +49,14 @@ async function measure({ operation, access, hot, inFlight, millis }) {
   return run((answer) => call(store, sessions.id(pick(hot)), answer), { inFlight, millis })
 }
 
+// Reads each of the hot sessions once, so that they are where a store has what is in use.
+function warm({ hot, inFlight }) {
+  const { store } = opened
+  let at = 0
+  const call = (answer) => operations.get(store, sessions.id(at++), answer)
+  return run(call, { inFlight, millis: Number.POSITIVE_INFINITY, limit: hot })
+}
+
 // Destroys sessions one after the other, each once; they are set again when that was measured.
 async function destroy(inFlight, millis) {
   const { store } = opened
@@ -80,4 +88,4 @@ async function length() {
   return millis
 }
 
-serve({ open, fill, measure, memory, length }, () => opened?.close())
+serve({ open, fill, warm, measure, memory, length }, () => opened?.close())
