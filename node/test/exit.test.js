@@ -242,6 +242,22 @@ describe('in a listener for the exit itself', () => {
     }
   }
 
+  test('a save by a request whose response is held is acknowledged', async (t) => {
+    const directory = place(t)
+    const work = `
+      const store = new SessileStore({ path: storePath, durability: 'write' })
+      process.on('exit', () => {
+        const response = { headersSent: false, cork: () => say('held'), uncork: () => say('let go') }
+        const session = Object.defineProperty(sessionOf(), 'req', { value: { res: response } })
+        store.set('last', session, (error) => say('acknowledged ' + error))
+      })
+      process.exit(0)
+    `
+    const { output } = await run(t, work, directory)
+    assert.equal(output, 'held\nacknowledged null\nlet go\n')
+    assert.ok(await openStore(t, { path: directory }).get('last'))
+  })
+
   test('writes whose sessions take long to be looked up are acknowledged, under async', async (t) => {
     const directory = await withSessions(t)
     const work = `
