@@ -2,7 +2,7 @@
 //
 // They convert and hand on: what a session is to a framework is a text and an expiry to the store. Reads see
 // a write from the moment it was called; `durability` decides what a write has survived once its callback
-// is called. An answer that is at hand is given without leaving the call.
+// is called. An answer that is at hand is given without leaving the call, but for Express; see held-response.js.
 'use strict'
 
 const { ENDINGS, Endings } = require('./endings.js')
