@@ -17,6 +17,16 @@ fn world(durability: Durability) -> World {
     world
 }
 
+/// With a session that is in the base and not in memory.
+fn world_with_cold_session(durability: Durability) -> World {
+    let mut world = world(durability);
+    world.checkpoint();
+    world.restart_unchecked();
+    world.settle();
+    world.store().gather_writes(true);
+    world
+}
+
 fn set(world: &World, number: usize) -> Commit {
     let expires_at = world.in_millis(HOUR);
     world.store().set(&id(&format!("{number}")), vec![7; 100], Some(expires_at)).unwrap()
@@ -94,11 +104,7 @@ fn what_is_large_does_not_wait() {
 
 #[test]
 fn a_touch_that_had_to_look_its_session_up_waits_for_nobody() {
-    let mut world = world(Durability::Fsync);
-    world.checkpoint();
-    world.restart_unchecked();
-    world.settle();
-    world.store().gather_writes(true);
+    let mut world = world_with_cold_session(Durability::Fsync);
     let touch = world.store().touch(&id("before"), world.in_millis(1000)).unwrap();
     assert!(!touch.is_complete());
     world.store().send_gathered();
@@ -140,11 +146,7 @@ fn a_lookup_that_nobody_sends_is_sent_with_its_write() {
 
 #[test]
 fn a_lookup_that_somebody_waits_for_is_not_kept_for_others() {
-    let mut world = world(Durability::Async);
-    world.checkpoint();
-    world.restart_unchecked();
-    world.settle();
-    world.store().gather_writes(true);
+    let world = world_with_cold_session(Durability::Async);
     let (sender, answer) = std::sync::mpsc::channel();
     let at_hand = world.store().get_async(&id("before"), move |session| sender.send(session).unwrap());
     assert!(at_hand.is_none());
