@@ -35,6 +35,9 @@ pub struct Operation {
 }
 
 /// The sequence of one thread's operations.
+///
+/// Expiries are whole minutes apart, so that no touch is too slight to be written: one that is not written may be lost
+/// although a later operation is there, and what a writer left would be no state that it had passed through.
 pub struct Operations {
     random: Rng,
     pub seed: u64,
@@ -75,7 +78,7 @@ impl Iterator for Operations {
         let random = &mut self.random;
         let thread = if self.phase == Phase::Clear { random.usize(..THREADS) } else { self.thread };
         let key = key(thread, random.usize(..KEYS_PER_THREAD));
-        let expires_at = far().saturating_add(Duration::from_secs(random.u64(..1_000_000)));
+        let expires_at = far().saturating_add(Duration::from_secs(60 * random.u64(..16_000)));
         let action = match random.u32(..100) {
             0 if self.phase == Phase::Clear => Action::Clear,
             0..60 => {
