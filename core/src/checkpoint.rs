@@ -13,9 +13,9 @@
 use crate::base::{Base, Batch, Committed};
 use crate::codec::Meta;
 use crate::error::{Error, Result};
-use crate::lookup::look_up_now;
+use crate::lookup::resolve;
 use crate::sequencer::Sequencer;
-use crate::sweep::{Change, Through};
+use crate::sweep::{Change, Listed, Through};
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -73,22 +73,24 @@ impl Checkpoint {
             Through::Everything => sequencer.last(),
             Through::OlderHalf(number) => number,
         };
-        let mut changes = Vec::new();
+        let swept = table.begin_sweep();
+        let mut changes = Vec::with_capacity(swept.iter().map(Listed::len).sum());
         let mut failure = None;
-        for ids in table.begin_sweep() {
+        for listed in swept {
             if failure.is_some() {
-                table.not_captured(&ids);
+                table.not_captured(&listed);
                 continue;
             }
-            let unresolved = table.capture(&ids, through, covered, &mut changes);
-            for id in &unresolved {
-                look_up_now(table, base, id, now);
-            }
-            let still_unresolved = table.capture(&unresolved, through, covered, &mut changes);
-            if let Some(id) = still_unresolved.first() {
-                let what = "a session could not be looked up for a checkpoint".to_owned();
-                failure = base.get(id).err().or(Some(Error::Internal { what }));
-                table.not_captured(&still_unresolved);
+            let mut unresolved = table.capture(&listed, through, covered, &mut changes);
+            while !unresolved.is_empty() {
+                let looked_up = unresolved.ids().iter().try_for_each(|id| resolve(table, base, id, now));
+                if let Err(error) = looked_up {
+                    failure = Some(error);
+                    table.not_captured(&unresolved);
+                    break;
+                }
+                // Where a lookup removed an entry, another may be in its place by now, and unresolved in turn.
+                unresolved = table.capture(&unresolved, through, covered, &mut changes);
             }
         }
         // Read after the sweep: whatever of it came before this clear is void, whatever came after is in it.
@@ -99,9 +101,9 @@ impl Checkpoint {
             return Err(error);
         }
         checkpoint.changes.retain(|change| change.changed > cleared || change.changed == 0);
-        // An id can stand in a shard's list twice, and its session change between the two captures: the sort
-        // keeps their order, and the last one counts.
-        checkpoint.changes.sort_by(|one, other| one.id.cmp(&other.id));
+        // A place can stand in a shard's list twice, and its session change between the two captures: the last one
+        // counts. Sorted in place, since there may be many.
+        checkpoint.changes.sort_unstable_by(|one, other| (&one.id, one.changed).cmp(&(&other.id, other.changed)));
         checkpoint.changes.dedup_by(|later, earlier| {
             let is_same = later.id == earlier.id;
             if is_same {

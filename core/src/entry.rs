@@ -146,6 +146,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is a session that has expired, and was not reaped.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        matches!(&self.content, Content::Live(live) if live.expires_at <= now)
+    }
+
     pub(crate) const fn is_resolved(&self) -> bool {
         !matches!(self.base, InBase::Unknown)
     }

@@ -62,6 +62,7 @@ mod segment;
 mod sequencer;
 mod session;
 mod shard;
+mod slots;
 mod stats;
 mod storage;
 mod store;

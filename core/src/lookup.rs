@@ -25,7 +25,7 @@ pub(crate) fn look_up(table: &Table, base: &Base, jobs: &[LookupJob], now: Times
 }
 
 /// Looks `id` up on this thread, whether or not a reader is about to do the same.
-pub(crate) fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Timestamp) {
+fn look_up_now(table: &Table, base: &Base, id: &SessionId, now: Timestamp) {
     let token = {
         let mut shard = table.lock(id);
         table.mark(&mut shard, id).token

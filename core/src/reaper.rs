@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::lookup::look_up;
 use crate::session::SessionId;
 use crate::shard::{LookupJob, Shard};
+use crate::slots::Place;
 use crate::sweep::{Change, ChangeKind};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -177,14 +178,14 @@ impl Table {
         shard: &mut Shard,
         now: Timestamp,
         buried: &mut Buried,
-        later: &mut Vec<(Timestamp, SessionId)>,
+        later: &mut Vec<(Timestamp, Place)>,
     ) -> bool {
         for _ in 0..BURIED_PER_LOCK {
             if shard.due.first().is_none_or(|(time, _)| *time > now) {
                 return false;
             }
-            let Some((filed_at, id)) = shard.due.pop_first() else { return false };
-            let Some(entry) = shard.entries.get_mut(&id) else { continue };
+            let Some((filed_at, place)) = shard.due.pop_first() else { return false };
+            let Some((id, entry)) = shard.entries.at_mut(place) else { continue };
             if entry.filed_at != Some(filed_at) || !entry.is_dirty() {
                 continue;
             }
@@ -194,9 +195,10 @@ impl Table {
                 continue;
             };
             if !entry.is_resolved() {
-                later.push((filed_at, id));
+                later.push((filed_at, place));
                 continue;
             }
+            let id = id.clone();
             if live.expires_at > now {
                 // Touched since: it is filed again.
                 shard.change(&id, &self.budget, |entry| entry.filed_at = None);
@@ -276,13 +278,11 @@ impl Table {
         let mut expired = BTreeSet::new();
         for shard in self.shards() {
             let shard = shard.lock();
-            let is_due = |(time, _): &&(Timestamp, SessionId)| *time <= now;
+            let is_due = |(time, _): &&(Timestamp, Place)| *time <= now;
             let due = shard.due.iter().take_while(is_due);
-            for (_, id) in due.chain(shard.due_in_sweep.iter().take_while(is_due)) {
-                if is_expired(&shard, id, now) == Some(true) {
-                    expired.insert(id.clone());
-                }
-            }
+            let due = due.chain(shard.due_in_sweep.iter().take_while(is_due));
+            let there = due.filter_map(|(_, place)| shard.entries.at(*place));
+            expired.extend(there.filter(|(_, entry)| entry.has_expired(now)).map(|(id, _)| id.clone()));
         }
         expired
     }
@@ -301,5 +301,5 @@ impl Table {
 
 /// Whether the table has the session, expired; `None` where it knows nothing.
 fn is_expired(shard: &Shard, id: &SessionId, now: Timestamp) -> Option<bool> {
-    shard.entries.get(id).map(|entry| matches!(&entry.content, Content::Live(live) if live.expires_at <= now))
+    shard.entries.get(id).map(|entry| entry.has_expired(now))
 }

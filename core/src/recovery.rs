@@ -318,7 +318,7 @@ fn write_again(table: &Table, writer: &mut LogWriter, meta: &Meta, last: u64) ->
     }
     for shard in table.shards() {
         let shard = shard.lock();
-        for (id, entry) in &shard.entries {
+        for (id, entry) in shard.entries.iter() {
             frames.push_entry(id, entry)?;
         }
     }

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::owners::Owners;
 use crate::progress::Deferred;
 use crate::session::{Session, SessionId};
+use crate::slots::{Place, Slots};
 use crate::stats::Counters;
 use crate::table::{ConditionalSet, WriteContext};
 use crate::time::Timestamp;
@@ -67,18 +68,18 @@ pub(crate) type LookupAnswer = Result<Option<Verified>>;
 
 #[derive(Default)]
 pub(crate) struct Shard {
-    pub(crate) entries: HashMap<SessionId, Entry, FastHasher>,
+    pub(crate) entries: Slots,
     pub(crate) lookups: HashMap<SessionId, Lookup, FastHasher>,
-    /// Ids whose entries are dirty, for the next checkpoint.
-    pub(crate) dirty: Vec<SessionId>,
+    /// Where entries are dirty, for the next checkpoint.
+    pub(crate) dirty: Vec<Place>,
     /// Ids whose entries wait for what the base has.
     pub(crate) unresolved: HashSet<SessionId, FastHasher>,
     /// When dirty sessions expire, so that they are found although the base's index does not have them.
-    pub(crate) due: BTreeSet<(Timestamp, SessionId)>,
+    pub(crate) due: BTreeSet<(Timestamp, Place)>,
     /// The same for those that the checkpoint under way took.
-    pub(crate) due_in_sweep: BTreeSet<(Timestamp, SessionId)>,
-    /// Ids whose memory may be taken back, next candidate first.
-    pub(crate) ring: VecDeque<SessionId>,
+    pub(crate) due_in_sweep: BTreeSet<(Timestamp, Place)>,
+    /// Where memory may be taken back, next candidate first.
+    pub(crate) ring: VecDeque<Place>,
 }
 
 /// The books of all shards together: their memory, and whose changed sessions are where.
@@ -120,34 +121,27 @@ fn move_by(gauge: &AtomicU64, before: u64, after: u64) {
 impl Shard {
     /// Changes the entry of `id`, made where it is missing, and keeps the books: memory, lists, owners, due set.
     pub(crate) fn change<T>(&mut self, id: &SessionId, budget: &Budget, change: impl FnOnce(&mut Entry) -> T) -> T {
-        let mut before = Charge::default();
-        let mut owner = None;
-        let entry = match self.entries.get_mut(id) {
-            Some(entry) => {
-                before = entry.charge(id);
-                owner = entry.owner_to_list().cloned();
-                entry
-            }
-            None => self.entries.entry(id.clone()).or_insert_with(Entry::vacant),
-        };
+        let (place, is_new, entry) = self.entries.entry(id);
+        let before = if is_new { Charge::default() } else { entry.charge(id) };
+        let owner = entry.owner_to_list().cloned();
         let changed = change(entry);
         let after = entry.charge(id);
         budget.owners.moved(id, owner.as_ref(), entry.owner_to_list());
         if entry.dirty != Dirty::Clean {
             if !entry.listed {
                 entry.listed = true;
-                self.dirty.push(id.clone());
+                self.dirty.push(place);
             }
             if let Content::Live(live) = &entry.content
                 && entry.filed_at.is_none_or(|filed_at| live.expires_at < filed_at)
             {
                 entry.filed_at = Some(live.expires_at);
-                self.due.insert((live.expires_at, id.clone()));
+                self.due.insert((live.expires_at, place));
             }
         }
         if after.cached > 0 && !entry.ringed {
             entry.ringed = true;
-            self.ring.push_back(id.clone());
+            self.ring.push_back(place);
         }
         if !entry.awaits_lookup() {
             self.unresolved.remove(id);
@@ -175,10 +169,10 @@ impl Shard {
         if ring.len() <= 2 * entries.len() + 64 {
             return;
         }
-        // An id that was removed and made again may stand there twice: only the first place is kept.
-        ring.retain(|id| entries.get_mut(id).is_some_and(|entry| std::mem::take(&mut entry.ringed)));
-        for id in ring.iter() {
-            if let Some(entry) = entries.get_mut(id) {
+        // A place that was left and taken again may stand there twice: only the first time is kept.
+        ring.retain(|place| entries.at_mut(*place).is_some_and(|(_, entry)| std::mem::take(&mut entry.ringed)));
+        for place in ring.iter() {
+            if let Some((_, entry)) = entries.at_mut(*place) {
                 entry.ringed = true;
             }
         }
@@ -190,15 +184,16 @@ impl Shard {
         let mut passes = self.ring.len() * 2;
         while budget.cached() > budget.cache_bytes_max && passes > 0 {
             passes -= 1;
-            let Some(id) = self.ring.pop_front() else { return };
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let before = entry.charge(&id);
+            let Some(place) = self.ring.pop_front() else { return };
+            let Some((id, entry)) = self.entries.at_mut(place) else { continue };
+            let before = entry.charge(id);
             if before.cached == 0 {
                 entry.ringed = false;
             } else if entry.referenced {
                 entry.referenced = false;
-                self.ring.push_back(id);
+                self.ring.push_back(place);
             } else if entry.dirty == Dirty::Clean {
+                let id = id.clone();
                 self.entries.remove(&id);
                 budget.adjust(before, Charge::default());
                 counters.evictions.one();
@@ -207,7 +202,7 @@ impl Shard {
                 if let Content::Live(live) = &mut entry.content {
                     live.payload = None;
                 }
-                let after = entry.charge(&id);
+                let after = entry.charge(id);
                 budget.adjust(before, after);
                 counters.evictions.one();
             }

@@ -7,7 +7,10 @@
 use crate::base::{Committed, StoredSession};
 use crate::codec::Created;
 use crate::entry::{Content, Dirty, InBase, Live};
+use crate::lock::Mutex;
 use crate::session::{Owner, Payload, SessionId};
+use crate::shard::Shard;
+use crate::slots::Place;
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -95,6 +98,28 @@ pub(crate) enum Through {
     OlderHalf(u64),
 }
 
+/// Entries of a shard that a sweep is to take. By then another session's may be in the place of one.
+pub(crate) struct Listed<'a> {
+    shard: &'a Mutex<Shard>,
+    places: Vec<Place>,
+}
+
+impl Listed<'_> {
+    pub(crate) const fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The sessions that are there now.
+    pub(crate) fn ids(&self) -> Vec<SessionId> {
+        let shard = self.shard.lock();
+        self.places.iter().filter_map(|place| Some(shard.entries.at(*place)?.0.clone())).collect()
+    }
+}
+
 /// How many entries of each shard are looked at to tell how many there are of a kind.
 const SAMPLE: usize = 16;
 
@@ -107,8 +132,8 @@ impl Table {
         let (mut replayed, mut all) = (0, 0);
         for shard in self.shards() {
             let shard = shard.lock();
-            for id in shard.dirty.iter().step_by(shard.dirty.len() / SAMPLE + 1) {
-                let Some(entry) = shard.entries.get(id) else { continue };
+            for place in shard.dirty.iter().step_by(shard.dirty.len() / SAMPLE + 1) {
+                let Some((_, entry)) = shard.entries.at(*place) else { continue };
                 all += 1;
                 replayed += usize::from(entry.is_replayed_after(number));
             }
@@ -116,37 +141,37 @@ impl Table {
         replayed * 100 / all.max(1)
     }
 
-    /// Takes the ids of all dirty entries. What is due among them stays to be found until the sweep ends.
-    pub(crate) fn begin_sweep(&self) -> Vec<Vec<SessionId>> {
+    /// Takes the places of all dirty entries, those of each shard together. What is due among them stays to be found
+    /// until the sweep ends.
+    pub(crate) fn begin_sweep(&self) -> Vec<Listed<'_>> {
         let mut taken = Vec::new();
-        for shard in self.shards() {
-            let mut shard = shard.lock();
-            let ids = std::mem::take(&mut shard.dirty);
+        for mutex in self.shards() {
+            let mut shard = mutex.lock();
+            let places = std::mem::take(&mut shard.dirty);
             let mut due = std::mem::take(&mut shard.due);
             shard.due_in_sweep.append(&mut due);
-            taken.push(ids);
+            taken.push(Listed { shard: mutex, places });
         }
         taken
     }
 
-    /// Captures the changes of these ids, which are of one shard, for a checkpoint that covers the log up to `covered`;
-    /// but for those that the log behind `through` gives again: they wait for the next sweep. Returns those whose
-    /// entries have to be looked up in the base first.
-    pub(crate) fn capture(
+    /// Captures the changes of these entries for a checkpoint that covers the log up to `covered`; but for those that
+    /// the log behind `through` gives again: they wait for the next sweep. Returns those that have to be looked up in
+    /// the base first.
+    pub(crate) fn capture<'a>(
         &self,
-        ids: &[SessionId],
+        listed: &Listed<'a>,
         through: Through,
         covered: u64,
         changes: &mut Vec<Change>,
-    ) -> Vec<SessionId> {
+    ) -> Listed<'a> {
         let mut unresolved = Vec::new();
-        for part in ids.chunks(ENTRIES_PER_LOCK) {
-            let Some(first) = part.first() else { continue };
-            let mut shard = self.lock(first);
-            for id in part {
-                let Some(entry) = shard.entries.get_mut(id) else { continue };
+        for part in listed.places.chunks(ENTRIES_PER_LOCK) {
+            let mut shard = listed.shard.lock();
+            for place in part {
+                let Some((id, entry)) = shard.entries.at_mut(*place) else { continue };
                 if entry.awaits_lookup() {
-                    unresolved.push(id.clone());
+                    unresolved.push(*place);
                     continue;
                 }
                 entry.listed = false;
@@ -157,7 +182,8 @@ impl Table {
                     && entry.is_replayed_after(number)
                 {
                     // Lists and files it again.
-                    shard.change(id, &self.budget, |_| ());
+                    let id = id.clone();
+                    shard.change(&id, &self.budget, |_| ());
                     continue;
                 }
                 let index_at = match entry.base {
@@ -181,7 +207,7 @@ impl Table {
                 changes.push(Change { id: id.clone(), changed: entry.changed, index_at, kind });
             }
         }
-        unresolved
+        Listed { shard: listed.shard, places: unresolved }
     }
 
     /// Notes that a change is committed. `cleared` is what [`Table::cleared`] was when it was captured.
@@ -242,14 +268,15 @@ impl Table {
         }
     }
 
-    /// Gives back ids that were never captured.
-    pub(crate) fn not_captured(&self, ids: &[SessionId]) {
-        for id in ids {
-            let mut shard = self.lock(id);
-            if let Some(entry) = shard.entries.get_mut(id) {
+    /// Gives back what was never captured.
+    pub(crate) fn not_captured(&self, listed: &Listed<'_>) {
+        for place in &listed.places {
+            let mut shard = listed.shard.lock();
+            if let Some((id, entry)) = shard.entries.at_mut(*place) {
                 entry.listed = false;
                 entry.filed_at = None;
-                shard.change(id, &self.budget, |_| ());
+                let id = id.clone();
+                shard.change(&id, &self.budget, |_| ());
             }
         }
     }

@@ -363,7 +363,7 @@ impl Table {
         let mut swapped = Vec::with_capacity(shards.len());
         for shard in shards {
             let before = std::mem::take(&mut **shard);
-            for (id, entry) in &before.entries {
+            for (id, entry) in before.entries.iter() {
                 self.budget.adjust(entry.charge(id), Charge::default());
             }
             swapped.push(before);
@@ -384,7 +384,7 @@ impl Table {
             let lookups = std::mem::take(&mut shard.lookups);
             let before = std::mem::replace(&mut *shard, Shard { lookups, ..Shard::default() });
             drop(shard);
-            for (id, entry) in &before.entries {
+            for (id, entry) in before.entries.iter() {
                 self.budget.adjust(entry.charge(id), Charge::default());
             }
         }
