@@ -593,7 +593,7 @@ sessile_status sessile_options_set_dirty_bytes(struct sessile_options *options,
                                                uint64_t dirty_bytes);
 
 /**
- * Memory for the base's pages, in bytes. At least 1 MiB. Default: 32 MiB.
+ * Memory for the base's pages, in bytes. At least 1 MiB. Default: 4 MiB.
  *
  * - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
  */

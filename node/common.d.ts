@@ -101,7 +101,7 @@ export interface StoreOptions<Session> {
    */
   dirtyBytes?: number
 
-  /** Memory for the pages of the base, in bytes. At least 1 MiB. Default: 32 MiB. */
+  /** Memory for the pages of the base, in bytes. At least 1 MiB. Default: 4 MiB. */
   baseCacheBytes?: number
 
   /**

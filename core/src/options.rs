@@ -58,7 +58,7 @@ impl Options {
             ttl: Duration::from_secs(24 * 60 * 60),
             cache_bytes: 64 * MIB,
             dirty_bytes: 64 * MIB,
-            base_cache_bytes: 32 * MIB,
+            base_cache_bytes: 4 * MIB,
             log_bytes_max: 64 * MIB,
             payload_bytes_max: Self::PAYLOAD_BYTES_LIMIT,
             checkpoint_interval: Duration::from_secs(60),
@@ -96,7 +96,8 @@ impl Options {
         self
     }
 
-    /// Memory for the base's pages, in bytes. Default: 32 MiB; at least 1 MiB.
+    /// Memory for the base's pages, in bytes. Default: 4 MiB; at least 1 MiB. What is not in it comes from the system's
+    /// memory for files, which was no slower where it was measured.
     pub const fn base_cache_bytes(mut self, base_cache_bytes: u64) -> Self {
         self.base_cache_bytes = base_cache_bytes;
         self

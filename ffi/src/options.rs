@@ -116,7 +116,7 @@ pub extern "C" fn sessile_options_set_dirty_bytes(
     change(options, |options| options.dirty_bytes(dirty_bytes))
 }
 
-/// Memory for the base's pages, in bytes. At least 1 MiB. Default: 32 MiB.
+/// Memory for the base's pages, in bytes. At least 1 MiB. Default: 4 MiB.
 ///
 /// - `SESSILE_STATUS_INVALID_ARGUMENT`: `options` is NULL.
 #[unsafe(no_mangle)]

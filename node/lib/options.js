@@ -29,7 +29,7 @@ const OPTIONS = {
   conflict: { default: 'merge', check: checkOneOf, values: CONFLICTS },
   cacheBytes: bytes({ default: 64 * MIB, min: 0 }),
   dirtyBytes: bytes({ default: 64 * MIB, min: MIB }),
-  baseCacheBytes: bytes({ default: 32 * MIB, min: MIB }),
+  baseCacheBytes: bytes({ default: 4 * MIB, min: MIB }),
   logBytesMax: bytes({ default: 64 * MIB, min: 4 * MIB, max: 65536 * MIB }),
   payloadBytesMax: bytes({ default: 16 * MIB, min: 1, max: 16 * MIB }),
   checkpointInterval: seconds({ default: 60, min: 0.1, max: DAY }),
