@@ -1,6 +1,6 @@
 //! Durable sets against what the disk allows: the same bytes appended to a file of zeros, with one `fdatasync` for
-//! each batch of the size that the store's batches had; and against redb alone, with batches of as many sets as were
-//! on their way.
+//! each batch of the size that the store's batches had; against redb alone, with batches of as many sets as were on
+//! their way; and against as many threads that wait for the disk, and do nothing else.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -14,6 +14,7 @@ use sessile_benches::sheet::{Metric, Parameters, Sheet, parameters};
 use crate::effort::Effort;
 use crate::stores::Stores;
 use crate::traffic::{Callers, sets};
+use crate::waiting::threads_alone;
 
 const RATE: Metric = Metric::more("rate", "sets/s");
 const MEDIAN: Metric = Metric::less("median", "µs");
@@ -56,6 +57,13 @@ pub fn run(effort: &Effort, stores: &Stores, sheet: &mut Sheet) {
             let (syncs, elapsed) = bare_disk(stores.directory(), bytes as usize, effort.span);
             let rate = syncs.count() as f64 * batch / elapsed.as_secs_f64();
             enter(sheet, &parameters, "bare disk, the same batches", rate, syncs);
+
+            if let Callers::Threads(threads) = callers {
+                let bytes = bytes as usize / batch.round().max(1.0) as usize;
+                let (latencies, elapsed) = threads_alone(stores.directory(), threads, bytes, effort.span);
+                let rate = latencies.count() as f64 / elapsed.as_secs_f64();
+                enter(sheet, &parameters, "waiting threads alone", rate, latencies);
+            }
 
             let (latencies, elapsed) = redb.sets(callers.count(), among, effort.span);
             let rate = latencies.count() as f64 / elapsed.as_secs_f64();

@@ -12,6 +12,7 @@ mod scale;
 mod stores;
 mod sustained;
 mod traffic;
+mod waiting;
 mod written;
 
 use std::process::ExitCode;
