@@ -102,7 +102,8 @@ impl Checkpoint {
         }
         checkpoint.changes.retain(|change| change.changed > cleared || change.changed == 0);
         // A place can stand in a shard's list twice, and its session change between the two captures: the last one
-        // counts. Sorted in place, since there may be many.
+        // counts, and has the higher number, since the reaper, which gives lower ones, does not run meanwhile. Sorted
+        // in place, since there may be many.
         checkpoint.changes.sort_unstable_by(|one, other| (&one.id, one.changed).cmp(&(&other.id, other.changed)));
         checkpoint.changes.dedup_by(|later, earlier| {
             let is_same = later.id == earlier.id;

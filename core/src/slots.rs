@@ -4,7 +4,8 @@
 //!   takes a few bytes for each instead of an id, and no search.
 //! - A place that was left is given to another session later. Whoever kept one asks the entry that is there whether it
 //!   is what was listed.
-//! - Places are made a chunk at a time. More of them move no entry, and no more than a chunk of them is in vain.
+//! - Places are made a chunk at a time, and stay for what comes next: more of them move no entry, and there are never
+//!   more, but for a chunk, than there once were entries.
 
 use std::hash::BuildHasher;
 
