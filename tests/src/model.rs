@@ -256,20 +256,18 @@ impl Model {
         if recorded.acknowledged.is_none() {
             return false;
         }
-        let settled_after = |at| {
-            let after = self.settled.iter();
-            let after = after.filter(|settled| settled.event >= recorded.called && settled.monotonic_millis >= at);
-            after.map(|settled| settled.monotonic_millis).min()
+        let settled_after = |millis| {
+            self.settled.iter().any(|settled| {
+                settled.event >= recorded.called && settled.monotonic_millis >= recorded.monotonic_millis + millis
+            })
         };
-        let written_after = |millis| settled_after(recorded.monotonic_millis + millis);
-        // Counted from the write, which comes late where nothing was stepped for a while.
-        let synced_after =
-            |millis| written_after(millis).is_some_and(|written| settled_after(written + SYNCED_MILLIS).is_some());
         match (recorded.extends, self.durability, crash) {
             (false, Durability::Fsync, _) | (false, Durability::Write, Crash::Kill) => true,
-            (false, Durability::Write, Crash::PowerLoss) => synced_after(0),
-            (true, _, Crash::Kill) | (false, Durability::Async, Crash::Kill) => written_after(WRITTEN_MILLIS).is_some(),
-            (true, _, Crash::PowerLoss) | (false, Durability::Async, Crash::PowerLoss) => synced_after(WRITTEN_MILLIS),
+            (false, Durability::Write, Crash::PowerLoss) => settled_after(SYNCED_MILLIS),
+            (true, _, Crash::Kill) | (false, Durability::Async, Crash::Kill) => settled_after(WRITTEN_MILLIS),
+            (true, _, Crash::PowerLoss) | (false, Durability::Async, Crash::PowerLoss) => {
+                settled_after(WRITTEN_MILLIS + SYNCED_MILLIS)
+            }
         }
     }
 
