@@ -70,6 +70,7 @@ pub(crate) struct Committer {
     store: std::path::PathBuf,
     frame: Vec<u8>,
     emptied: Vec<Queued>,
+    /// When the oldest operation was called that is written and not synced.
     unsynced_since: Option<u64>,
     active_at: u64,
     marked: bool,
@@ -208,24 +209,26 @@ impl Committer {
                     self.sequencer.put_back(drained.operations, drained.urgency, drained.since_millis);
                     self.progress.put_back();
                     if done > 0 {
-                        self.wrote(now_millis);
+                        self.wrote(now_millis, drained.since_millis);
                     }
                     return Err(error);
                 }
             }
         }
         if total > 0 {
-            self.wrote(now_millis);
+            self.wrote(now_millis, drained.since_millis);
         }
         drained.operations.clear();
         self.emptied = drained.operations;
         Ok(has_room)
     }
 
-    fn wrote(&mut self, now_millis: u64) {
+    /// Notes that something was written of what is queued since then: from then on its sync is due, however late the
+    /// write came.
+    fn wrote(&mut self, now_millis: u64, queued_since: Option<u64>) {
         self.active_at = now_millis;
         self.marked = false;
-        self.unsynced_since.get_or_insert(now_millis);
+        self.unsynced_since.get_or_insert(queued_since.unwrap_or(now_millis));
     }
 
     fn count_batch(&self, operations: usize) {
