@@ -100,6 +100,7 @@ impl Engine {
             Durability::Fsync => (Urgency::Durable, Need::Durable),
             Durability::Write => (Urgency::Written, Need::Written),
             // Back-pressure: once the disk falls behind, even these wait until they are in the log.
+            Durability::Async if self.queue_presses() => (Urgency::Written, Need::Written),
             Durability::Async if self.delay().is_some() => (Urgency::Lazy, Need::Written),
             Durability::Async => (Urgency::Lazy, Need::Nothing),
         };
@@ -133,6 +134,11 @@ impl Engine {
             return Err(Error::Overloaded { dirty_bytes });
         }
         Ok(())
+    }
+
+    /// Whether half of what may be queued is: more would be refused soon, if nobody had to wait for it.
+    pub(crate) fn queue_presses(&self) -> bool {
+        self.sequencer.queued_bytes() > self.log.queued_bytes_max() / 2
     }
 
     /// How full the log or the dirty budget is, whichever is fuller, in percent.

@@ -70,6 +70,45 @@ fn async_acknowledges_at_once_writes_within_10_ms_and_syncs_within_a_second() {
 }
 
 #[test]
+fn async_waits_for_the_log_while_half_of_what_may_be_queued_is() {
+    let mut world = world(Durability::Async);
+    let queued_bytes_max = (4 << 20) / 8;
+    // The committer does not run.
+    let at_once = std::iter::from_fn(|| {
+        world.set("a", 10_000, HOUR);
+        (world.waiting() == 0).then_some(10_000)
+    });
+    let queued: usize = at_once.sum();
+    assert!((queued_bytes_max / 2 - 10_000..queued_bytes_max / 2 + 10_000).contains(&queued), "{queued} bytes");
+    world.set("a", 10_001, HOUR);
+    assert_eq!(world.waiting(), 2);
+    assert_eq!(round(&mut world), (1, 0), "somebody waits: it is written at once");
+    assert_eq!(world.waiting(), 0);
+    world.set("a", 10_002, HOUR);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[test]
+fn async_waits_for_the_log_while_no_checkpoint_makes_room() {
+    let mut world = World::new(small_options(Durability::Async).dirty_bytes(1 << 20), Durability::Async);
+    // Maintenance does not run.
+    let waits = (0..120).any(|number| {
+        let name = format!("{number}");
+        world.set(&name, 9000, HOUR);
+        world.pass(10);
+        while world.simulation().step_reader() {}
+        world.commit();
+        assert_eq!(world.waiting(), 0, "{name} was looked up, and written");
+        world.set(&name, 9001, HOUR);
+        world.waiting() > 0
+    });
+    assert!(waits, "the budget was never full");
+    world.settle();
+    world.set("0", 10, HOUR);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[test]
 fn what_is_written_late_is_synced_a_second_after_its_call_all_the_same() {
     let mut world = world(Durability::Async);
     world.set("a", 50, HOUR);

@@ -102,7 +102,7 @@ impl Handle {
         if let Some(error) = engine.health.poisoned() {
             return Err(error);
         }
-        if engine.sequencer.queued_bytes() > engine.log.queued_bytes_max() / 2 {
+        if engine.queue_presses() {
             engine.health.check_write()?;
         }
         engine.check_queue()?;
