@@ -167,7 +167,7 @@ describe('what was acknowledged is there after', () => {
     // before anything is written.
     const work = `
       const store = new SessileStore({ path: storePath, durability: 'async' })
-      const ids = Array.from({ length: 200 }, (_, i) => 'id' + i)
+      const ids = Array.from({ length: 120 }, (_, i) => 'id' + i)
       const big = 'x'.repeat(30000)
       Promise.all(ids.map((id) => store.set(id, sessionOf()))).then(() => {
         const acknowledged = []
@@ -182,7 +182,7 @@ describe('what was acknowledged is there after', () => {
       const each = `${directory}${round}`
       const { output } = await run(t, work, each)
       const acknowledged = output.trim().split(',')
-      assert.equal(acknowledged.length, 200, output)
+      assert.equal(acknowledged.length, 120, output)
       const store = openStore(t, { path: each })
       for (const id of acknowledged) assert.ok((await store.get(id)).big, id)
     }
