@@ -3,15 +3,18 @@
 'use strict'
 
 const { SessileError } = require('./errors.js')
+const { toIso } = require('./iso-time.js')
 
 const OPENING_BRACE = 0x7b
+const { toJSON: dateToJson, toISOString: dateToIso } = Date.prototype
+const isEnumerable = Object.prototype.propertyIsEnumerable
 
 const json = {
   // The session's JSON, or an error that says why there is none.
   stringify(session) {
     let text
     try {
-      text = JSON.stringify(session)
+      text = JSON.stringify(withPlainCookie(session))
     } catch (cause) {
       throw unserializable(cause)
     }
@@ -34,6 +37,29 @@ const json = {
   isSame(one, other, key) {
     return one[key] === other[key] || JSON.stringify(one[key]) === JSON.stringify(other[key])
   },
+}
+
+// What has the same JSON as the session, with the cookie as JSON has it: a third less work for JSON.stringify, which
+// otherwise calls the cookie, and then asks a Date for its text. Nothing that was passed in is changed.
+function withPlainCookie(session) {
+  if (!isPlain(session) || !isEnumerable.call(session, 'cookie')) return session
+  const { cookie } = session
+  if (typeof cookie?.toJSON !== 'function') return session
+  const form = cookie.toJSON('cookie')
+  if (!isPlain(form)) return session
+  if (!isDate(form.expires)) return { ...session, cookie: form }
+  return { ...session, cookie: { ...form, expires: toIso(form.expires.getTime()) } }
+}
+
+// Whether JSON has of `value` what its own properties are.
+function isPlain(value) {
+  return typeof value === 'object' && value !== null && value.toJSON === undefined && !Array.isArray(value)
+}
+
+// Whether JSON writes `value` as `toIso` does.
+function isDate(value) {
+  if (!(value instanceof Date) || value.toJSON !== dateToJson || value.toISOString !== dateToIso) return false
+  return !Number.isNaN(value.getTime())
 }
 
 function notAnObject() {

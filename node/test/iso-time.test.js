@@ -7,6 +7,9 @@ const { isIsoOf, toIso } = require('../lib/iso-time.js')
 
 const LAST = 8.64e15
 const TIMES = [
+  -LAST,
+  -62_198_755_200_000,
+  -1,
   0,
   1,
   999,
@@ -19,7 +22,7 @@ const TIMES = [
 ]
 
 test('toIso writes what toISOString writes', () => {
-  const random = Array.from({ length: 10_000 }, () => Math.floor(Math.random() * LAST))
+  const random = Array.from({ length: 10_000 }, () => Math.floor((2 * Math.random() - 1) * LAST))
   for (const time of [...TIMES, ...random])
     assert.equal(toIso(time), new Date(time).toISOString(), String(time))
 })
