@@ -96,6 +96,15 @@ pub(crate) struct LogUsage {
     pub(crate) is_short: bool,
 }
 
+/// A part of the log from its beginning, of half of it at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OlderHalf {
+    /// The number of its last operation.
+    pub(crate) last: u64,
+    /// How much of what is used of the log it is.
+    pub(crate) percent: u64,
+}
+
 impl LogUsage {
     /// How full the log is.
     pub(crate) fn percent(&self) -> u64 {
@@ -170,17 +179,21 @@ impl Log {
         needed.map_or(space.active_number, |sealed| sealed.segment.header.number)
     }
 
-    /// The last number of the log's older half, as far as that consists of full segments.
-    pub(crate) fn older_half(&self) -> Option<u64> {
+    /// The log's older half, as far as that consists of full segments.
+    pub(crate) fn older_half(&self) -> Option<OlderHalf> {
         let space = self.space.lock();
         let sealed: u64 = space.sealed.iter().map(|sealed| sealed.segment.bytes).sum();
-        let half = (sealed + space.active_used) / 2;
+        let used = sealed + space.active_used;
         let mut bytes = 0;
-        let older = space.sealed.iter().take_while(|sealed| {
+        let mut older = None;
+        for sealed in &space.sealed {
             bytes += sealed.segment.bytes;
-            bytes <= half
-        });
-        older.last().map(|sealed| sealed.last)
+            if bytes > used / 2 {
+                break;
+            }
+            older = Some(OlderHalf { last: sealed.last, percent: bytes * 100 / used });
+        }
+        older
     }
 
     /// Whether the disk has room for more than what makes room.

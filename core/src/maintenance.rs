@@ -13,6 +13,7 @@ use crate::codec::Meta;
 use crate::engine::Engine;
 use crate::error::{Error, is_no_room};
 use crate::events::Event;
+use crate::log::OlderHalf;
 use crate::reaper::Reaper;
 use crate::scrub::Scrub;
 use crate::sweep::Through;
@@ -23,9 +24,9 @@ use crate::time::{Timestamp, millis};
 const CHECK_INTERVAL_MILLIS: u64 = 30_000;
 /// How long to wait after a failure before trying again.
 const RETRY_MILLIS: u64 = 1000;
-/// The older half of the log is covered alone where of a hundred changed sessions this many are in the other:
-/// well above the share of sessions that never change twice.
-const REPLAYED_FROM_PERCENT: usize = 80;
+/// The older half of the log is covered alone where that takes at most this share of the sessions that covering all of
+/// the log would take for as much of it: well below the whole, which it takes of sessions that never change twice.
+const ALONE_UP_TO_PERCENT: u64 = 75;
 /// Of so many places it is remembered that they are damaged.
 const TOLD_MAX: usize = 1000;
 /// Sessions that cannot be reaped yet are looked at again after this long.
@@ -130,9 +131,12 @@ impl Maintenance {
         if asked || is_aged || engine.health.lacks_room() || engine.table.clear_pending() || engine.is_dirty() {
             return Through::Everything;
         }
-        let older_half = engine.log.older_half().filter(|last| *last > self.meta.covered);
-        let worthwhile = |last: &u64| engine.table.percent_replayed_after(*last) >= REPLAYED_FROM_PERCENT;
-        older_half.filter(worthwhile).map_or(Through::Everything, Through::OlderHalf)
+        let older_half = engine.log.older_half().filter(|half| half.last > self.meta.covered);
+        let worthwhile = |half: &OlderHalf| {
+            let taken = 100 - engine.table.percent_replayed_after(half.last);
+            taken * 100 <= half.percent * ALONE_UP_TO_PERCENT
+        };
+        older_half.filter(worthwhile).map_or(Through::Everything, |half| Through::OlderHalf(half.last))
     }
 
     fn begin(&mut self, engine: &Engine, now_millis: u64) -> Next {

@@ -128,14 +128,14 @@ const ENTRIES_PER_LOCK: usize = 64;
 
 impl Table {
     /// About how many of a hundred dirty entries the log behind `number` gives again.
-    pub(crate) fn percent_replayed_after(&self, number: u64) -> usize {
+    pub(crate) fn percent_replayed_after(&self, number: u64) -> u64 {
         let (mut replayed, mut all) = (0, 0);
         for shard in self.shards() {
             let shard = shard.lock();
             for place in shard.dirty.iter().step_by(shard.dirty.len() / SAMPLE + 1) {
                 let Some((_, entry)) = shard.entries.at(*place) else { continue };
                 all += 1;
-                replayed += usize::from(entry.is_replayed_after(number));
+                replayed += u64::from(entry.is_replayed_after(number));
             }
         }
         replayed * 100 / all.max(1)
