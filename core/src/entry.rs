@@ -123,7 +123,8 @@ pub(crate) struct Charge {
     pub(crate) pinned: u64,
 }
 
-/// Memory of an entry besides its payload: the map's slot, lists, allocator overhead. Measured, rounded up.
+/// Memory of an entry besides its payload: its slot, its place in the map and in lists, allocator overhead. Measured,
+/// rounded up.
 const ENTRY_BYTES: u64 = 320;
 
 /// Memory of an entry in the list of its owner's changed sessions, besides the owner's and the id's bytes.

@@ -19,7 +19,7 @@ use crate::sync::HashState as FastHasher;
 const CHUNK: usize = 32;
 
 /// Where an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(usize);
 
 /// A place, and what is there.
@@ -28,6 +28,12 @@ struct Slot {
     /// `None`: nothing.
     id: Option<SessionId>,
     entry: Entry,
+}
+
+impl Slot {
+    fn is_of(&self, id: &SessionId) -> bool {
+        self.id.as_ref() == Some(id)
+    }
 }
 
 /// See the module's own lines.
@@ -59,9 +65,9 @@ impl Slots {
     }
 
     /// Where the entry of `id` is.
-    pub(crate) fn place(&self, id: &SessionId) -> Option<Place> {
+    fn place(&self, id: &SessionId) -> Option<Place> {
         let hash = self.hasher.hash_one(id);
-        self.places.find(hash, |place| slot(&self.chunks, *place).id.as_ref() == Some(id)).copied()
+        self.places.find(hash, |place| slot(&self.chunks, *place).is_of(id)).copied()
     }
 
     /// What is at a place.
@@ -89,10 +95,9 @@ impl Slots {
         let place = self.vacant.pop().unwrap_or_else(|| self.grow());
         slot_mut(&mut self.chunks, place).id = Some(id.clone());
         let Self { hasher, places, chunks, .. } = self;
-        places.insert_unique(hasher.hash_one(id), place, |place| {
-            let id = slot(chunks, *place).id.as_ref();
-            id.map_or(0, |id| hasher.hash_one(id))
-        });
+        // Each place in the map has an id.
+        let rehash = |place: &Place| slot(chunks, *place).id.as_ref().map_or(0, |id| hasher.hash_one(id));
+        places.insert_unique(hasher.hash_one(id), place, rehash);
         place
     }
 
@@ -107,7 +112,7 @@ impl Slots {
     /// Removes the entry of `id`, whose place is vacant from now on.
     pub(crate) fn remove(&mut self, id: &SessionId) -> Option<Entry> {
         let hash = self.hasher.hash_one(id);
-        let found = self.places.find_entry(hash, |place| slot(&self.chunks, *place).id.as_ref() == Some(id));
+        let found = self.places.find_entry(hash, |place| slot(&self.chunks, *place).is_of(id));
         let (place, _) = found.ok()?.remove();
         let slot = slot_mut(&mut self.chunks, place);
         slot.id = None;

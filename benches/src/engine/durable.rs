@@ -2,7 +2,6 @@
 //! each batch of the size that the store's batches had; against redb alone, with batches of as many sets as were on
 //! their way; and against as many threads that wait for the disk, and do nothing else.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use sessile_benches::sheet::{Metric, Parameters, Sheet, parameters};
 use crate::effort::Effort;
 use crate::stores::Stores;
 use crate::traffic::{Callers, sets};
-use crate::waiting::threads_alone;
+use crate::waiting::{FILE_BYTES, threads_alone, zeros};
 
 const RATE: Metric = Metric::more("rate", "sets/s");
 const MEDIAN: Metric = Metric::less("median", "µs");
@@ -82,11 +81,8 @@ fn enter(sheet: &mut Sheet, parameters: &Parameters, candidate: &str, rate: f64,
 
 /// Appends `bytes` at a time to a file of zeros, and syncs.
 fn bare_disk(directory: &Path, bytes: usize, span: Duration) -> (Latencies, Duration) {
-    const FILE_BYTES: usize = 8 * 1024 * 1024;
     let path = directory.join("bare");
-    let file = File::create(&path).expect("a file");
-    file.write_all_at(&vec![0; FILE_BYTES.max(2 * bytes)], 0).expect("zeros");
-    file.sync_all().expect("synced");
+    let file = zeros(&path, FILE_BYTES.max(2 * bytes));
     let batch = vec![7_u8; bytes];
     let mut latencies = Latencies::default();
     let (start, mut at) = (Instant::now(), 0);

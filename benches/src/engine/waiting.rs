@@ -11,7 +11,16 @@ use std::time::{Duration, Instant};
 use atomic_wait::{wait, wake_all, wake_one};
 use sessile_benches::latencies::Latencies;
 
-const FILE_BYTES: usize = 8 * 1024 * 1024;
+/// So many bytes have the files that are written without a store, round and round.
+pub const FILE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A file of so many zeros, which the disk has.
+pub fn zeros(path: &Path, bytes: usize) -> File {
+    let file = File::create(path).expect("a file");
+    file.write_all_at(&vec![0; bytes], 0).expect("zeros");
+    file.sync_all().expect("synced");
+    file
+}
 
 #[derive(Default)]
 struct Round {
@@ -27,9 +36,7 @@ struct Round {
 /// So many threads, `bytes` each time, for `span`: from asking to being told, and how long it took altogether.
 pub fn threads_alone(directory: &Path, threads: usize, bytes: usize, span: Duration) -> (Latencies, Duration) {
     let path = directory.join("waiting");
-    let file = File::create(&path).expect("a file");
-    file.write_all_at(&vec![0; FILE_BYTES], 0).expect("zeros");
-    file.sync_all().expect("synced");
+    let file = zeros(&path, FILE_BYTES);
     let round = Round { running: AtomicUsize::new(threads), ..Round::default() };
     let start = Instant::now();
     let latencies = std::thread::scope(|scope| {
