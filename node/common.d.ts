@@ -40,8 +40,8 @@ export interface StoreOptions<Session> {
    * When `set`, `destroy` and `clear` are acknowledged:
    * - `'fsync'`: on the disk; survives process kill, kernel crash and power loss;
    * - `'write'`: with the kernel, on the disk within a second; survives process kill;
-   * - `'async'`: at once, with the kernel within 10 ms; survives an exit of the process, and loses at most
-   *   the last 10 ms when it is killed.
+   * - `'async'`: at once, or with the kernel while the disk falls behind, which has it within 10 ms; survives an exit
+   *   of the process, and loses at most the last 10 ms when it is killed.
    *
    * A `touch` that moves expiry later is acknowledged at once under each. Default: `'fsync'`.
    *

@@ -45,7 +45,7 @@ function refresh(cookie, expiresAt) {
 function formOf(session) {
   const cookie = session?.cookie
   if (typeof cookie !== 'object' || cookie === null) return undefined
-  const form = typeof cookie.toJSON === 'function' ? cookie.toJSON() : cookie
+  const form = typeof cookie.toJSON === 'function' ? cookie.toJSON('cookie') : cookie
   return typeof form === 'object' && form !== null ? form : undefined
 }
 

@@ -2,6 +2,7 @@
 // what they are: express-session compares a session's JSON to see whether a request changed it.
 'use strict'
 
+const { formOf } = require('./cookie.js')
 const { SessileError } = require('./errors.js')
 const { toIso } = require('./iso-time.js')
 
@@ -43,10 +44,8 @@ const json = {
 // otherwise calls the cookie, and then asks a Date for its text. Nothing that was passed in is changed.
 function withPlainCookie(session) {
   if (!isPlain(session) || !isEnumerable.call(session, 'cookie')) return session
-  const { cookie } = session
-  if (typeof cookie?.toJSON !== 'function') return session
-  const form = cookie.toJSON('cookie')
-  if (!isPlain(form)) return session
+  const form = formOf(session)
+  if (!isPlain(form) || form === session.cookie) return session
   if (!isDate(form.expires)) return { ...session, cookie: form }
   return { ...session, cookie: { ...form, expires: toIso(form.expires.getTime()) } }
 }
