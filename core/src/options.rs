@@ -20,8 +20,8 @@ pub enum Durability {
     /// Acknowledged once written to the log, synced within a second: survives process kill; a power
     /// loss takes at most the last second.
     Write,
-    /// Acknowledged at once, written within 10 ms, synced within a second: survives a clean exit; a
-    /// process kill takes at most the last 10 ms.
+    /// Acknowledged at once, or once written while the disk falls behind; written within 10 ms, synced within a
+    /// second: survives a clean exit; a process kill takes at most the last 10 ms.
     Async,
 }
 
