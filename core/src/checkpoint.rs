@@ -6,7 +6,7 @@
 //! through P". Replaying what a chunk has already brought into the base does no harm, since the log still
 //! has everything from P on.
 //!
-//! Where most of what changed has changed again since, P is the end of the log's older half, and only what
+//! Where much of what changed has changed again since, P is the end of the log's older half, and only what
 //! that half alone has is captured: sessions in constant use cost the base nothing. The other half has to be
 //! durable, too, before P is.
 

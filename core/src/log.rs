@@ -96,6 +96,13 @@ pub(crate) struct LogUsage {
     pub(crate) is_short: bool,
 }
 
+impl LogUsage {
+    /// How full the log is.
+    pub(crate) fn percent(&self) -> u64 {
+        if self.is_short { 100 } else { self.used * 100 / self.used_max.max(1) }
+    }
+}
+
 /// A part of the log from its beginning, of half of it at most.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OlderHalf {
@@ -103,13 +110,6 @@ pub(crate) struct OlderHalf {
     pub(crate) last: u64,
     /// How much of what is used of the log it is.
     pub(crate) percent: u64,
-}
-
-impl LogUsage {
-    /// How full the log is.
-    pub(crate) fn percent(&self) -> u64 {
-        if self.is_short { 100 } else { self.used * 100 / self.used_max.max(1) }
-    }
 }
 
 impl Log {

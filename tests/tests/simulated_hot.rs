@@ -49,6 +49,44 @@ fn sessions_in_constant_use_are_left_to_the_log() {
     world.check();
 }
 
+/// A segment of the log, of which the one in use is never given up.
+const SEGMENT_BYTES: u64 = (4 << 20) / 8;
+
+/// How many sessions were set until there was a checkpoint, how many of them that took, and how much of the log is in
+/// use then. The numbers of the sets tell which session each is of.
+fn until_a_checkpoint(session_of: impl Fn(u64) -> u64) -> (u64, u64, u64) {
+    let mut world = World::small();
+    for number in 0.. {
+        world.set(&format!("{}", session_of(number)), 2000, HOUR);
+        world.settle();
+        let stats = world.store().stats();
+        if stats.checkpoints > 0 {
+            world.check();
+            return (number + 1, stats.checkpoint_sessions, stats.log_bytes_used);
+        }
+    }
+    unreachable!()
+}
+
+/// Three of four sets are of a hundred sessions in turn. A quarter of what changed stands in the older part alone, which
+/// is two fifths of the log: fewer than fall to as much of it where all of it is covered.
+#[test]
+fn what_many_sessions_in_use_say_again_is_left_to_the_log_beside_others() {
+    let (sets, taken, used) = until_a_checkpoint(|number| match number % 4 {
+        0 => 1000 + number,
+        _ => number * 3 / 4 % 100,
+    });
+    assert!(sets > 400 && (40..sets / 8).contains(&taken), "{taken} of {sets}");
+    assert!(used > SEGMENT_BYTES, "{used} bytes of the log are in use");
+}
+
+#[test]
+fn sessions_that_never_change_twice_leave_the_log_all_at_once() {
+    let (sets, taken, used) = until_a_checkpoint(|number| number);
+    assert_eq!(taken, sets);
+    assert!(used < SEGMENT_BYTES, "{used} bytes of the log are in use");
+}
+
 #[test]
 fn what_stayed_in_the_log_reaches_the_base_with_its_age() {
     let mut world = World::small();
